@@ -1,0 +1,42 @@
+"""A match and the reasons for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Because:
+    """One place in an entry that convinced a rule.
+
+    *term* is the part of the query that held, as written. *field* names the
+    entry's field; *start* and *end* are character offsets into that field's
+    own text, and *quote* is what stands there. *before* and *after* are the
+    words around the quote, cut at word boundaries.
+    """
+
+    term: str
+    field: str
+    start: int
+    end: int
+    quote: str
+    before: str = ""
+    after: str = ""
+
+    @property
+    def context(self) -> str:
+        """Return the quote with the words around it."""
+        return f"{self.before}{self.quote}{self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A rule said yes to an entry.
+
+    *version* tells which text of the rule it was. *because* is never empty and
+    is ordered by field (title, summary, text, others), then by offset.
+    """
+
+    rule: str
+    version: str
+    because: tuple[Because, ...]

@@ -1,0 +1,261 @@
+"""What the store remembers, as values: they cross the border, rows never do."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from rules import Because, Entry, Match
+
+_NAMESPACE = uuid.UUID("3f1d1c0a-6c0c-5e0b-9c33-d2d6b7a1f5e4")
+
+
+def entry_id(source: str, key: str) -> str:
+    """Return the id of an entry: the same in every store that sees the same article."""
+    return str(uuid.uuid5(_NAMESPACE, f"entry\x00{source}\x00{key}"))
+
+
+def match_id(rule: str, entry: str) -> str:
+    """Return the id of the match of *rule* on the entry with the id *entry*."""
+    return str(uuid.uuid5(_NAMESPACE, f"match\x00{rule}\x00{entry}"))
+
+
+def delivery_id(event: str, subject: str, endpoint: str) -> str:
+    """Return the `webhook-id` under which *endpoint* learns of *event* about *subject*.
+
+    It is derived from what it says, so that a re-match or a restored backup
+    cannot send the same news under a second id.
+    """
+    name = f"delivery\x00{event}\x00{subject}\x00{endpoint}"
+    return f"msg_{uuid.uuid5(_NAMESPACE, name).hex}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """A source as the desk describes it.
+
+    *address* is a URL, or a path inside the desk for local feeds and folders.
+    *alert_since* is an instant, or "added" or "always". *every* None means adaptive.
+    """
+
+    name: str
+    kind: Literal["feed", "page", "files", "inbox"]
+    address: str
+    lang: str = ""
+    every: timedelta | None = None
+    full_text: bool = False
+    allow_private: bool = False
+    alert_since: datetime | Literal["added", "always"] = "added"
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validators:
+    """What a server gave us to ask with next time, byte for byte, and the hash of its last body."""
+
+    etag: str = ""
+    last_modified: str = ""
+    body_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A source and its health. All instants are aware UTC.
+
+    *failures* counts failed polls in a row; *error* is the last one's reason and
+    is empty while the source is healthy. *gone* means that the source said
+    410 and is asked no more.
+    """
+
+    spec: SourceSpec
+    added_at: datetime
+    next_poll_at: datetime
+    validators: Validators = Validators()
+    polled_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    failures: int = 0
+    error: str = ""
+    gone: bool = False
+    entries: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to poll one source until *until*; *token* proves it at commit."""
+
+    source: Source
+    token: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the store already knows of an entry of a source: its text's digest and its matches."""
+
+    id: str
+    key: str
+    sha256: str
+    seen_at: datetime
+    matched: Mapping[str, str]
+    """rule id -> the rule version that matched last"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """An entry that is new or was edited, and what the rules say of its present text.
+
+    A rule in *lost* matched an earlier revision and does not hold any more.
+    """
+
+    id: str
+    entry: Entry
+    matches: tuple[Match, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A delivery that a poll brings about.
+
+    *payload* is the JSON object that the endpoint will get. Where *match* is
+    given, the store writes the match's sequence number into
+    `payload["data"]["seq"]` before it freezes the bytes.
+    """
+
+    id: str
+    endpoint: str
+    event: str
+    payload: Mapping[str, Any]
+    match: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """One look at a source and all that it changed; committed whole or not at all.
+
+    *validators* None keeps those that are stored. *error* is empty for a
+    poll that succeeded.
+    """
+
+    source: str
+    token: str
+    at: datetime
+    next_poll_at: datetime
+    judged: tuple[Judged, ...] = ()
+    owed: tuple[Owed, ...] = ()
+    validators: Validators | None = None
+    error: str = ""
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What a commit did: counts for the log and whom to ring."""
+
+    new: int = 0
+    revised: int = 0
+    matched: int = 0
+    endpoints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A list of matches that we publish: those of *rules*, newest first."""
+
+    name: str
+    title: str
+    rules: tuple[str, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A match as a feed or a page shows it.
+
+    *seq* counts the matches of one rule from 1. *matched_at* never changes;
+    *updated_at* is unique in the store and moves when the entry was edited.
+    *lost* says that the entry's present text does not match any more.
+    *source_title* is the name that a reader knows the source by.
+    """
+
+    id: str
+    seq: int
+    rule: str
+    version: str
+    entry_id: str
+    entry: Entry
+    because: tuple[Because, ...]
+    seen_at: datetime
+    matched_at: datetime
+    updated_at: datetime
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSpec:
+    """An endpoint as the desk describes it; *secrets* are the active `whsec_` signing keys."""
+
+    name: str
+    url: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    events: tuple[str, ...] = ("match.created",)
+    allow_private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An endpoint's health: *disabled* is the reason for which nothing is sent, or empty."""
+
+    name: str
+    disabled: str = ""
+    failures: int = 0
+    failing_since: datetime | None = None
+    succeeded_at: datetime | None = None
+    due: int = 0
+    held: int = 0
+    delivered: int = 0
+
+
+DeliveryState = Literal["due", "delivered", "held", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a delivery. *status* is None where no answer came; *took* is a duration."""
+
+    number: int
+    at: datetime
+    took: timedelta
+    status: int | None
+    error: str = ""
+    response: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One match (or test) owed to one endpoint; *body* are the frozen bytes of its payload.
+
+    state: due (will be tried at *due*), delivered, held (the endpoint is
+    disabled), failed (every try of the schedule was used).
+    """
+
+    id: str
+    endpoint: str
+    event: str
+    match: str
+    body: bytes
+    state: DeliveryState
+    created_at: datetime
+    due: datetime
+    attempts: int = 0
+    token: str = ""
+    delivered_at: datetime | None = None
+    error: str = ""
+    log: tuple[Attempt, ...] = ()

@@ -1,0 +1,262 @@
+"""The composition root: joins a desk, its store, the network, the engine and the web server.
+
+Here alone the clock is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+from feeds.outgoing import Outgoing
+from feeds.web import Health, create_app
+from rules import Problem, RuleSet
+from store.database import Database
+from watcher.bridge import Bridge
+from watcher.desk import DeskState, read_desk, reread
+from watcher.drain import Drainer
+from watcher.engines.embedded import EmbeddedEngine, Job
+from watcher.fetch import user_agent
+from watcher.gather import Gatherer
+from watcher.pace import Pace
+from watcher.poll import LEASE, Poller
+from watcher.readers import Readers
+from watcher.watch import changes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+VERSION = version("tocsin")
+REJUDGED = timedelta(days=30)
+"""A new or edited rule is also asked about the entries of the last 30 days."""
+
+_MOST_DUE = 200
+_LIMITS = {"poll": 64, "drain": 64, "maintain": 1}
+_QUIET_BEAT = timedelta(seconds=30)
+_log = structlog.get_logger("desk")
+
+
+def utc_now() -> datetime:
+    """Return the present instant."""
+    return datetime.now(UTC)
+
+
+class App:
+    """A desk at work. Open it with `opened`."""
+
+    def __init__(self, state: DeskState, database: Database) -> None:
+        polling = state.settings.values.polling
+        self.state = state
+        self.database = database
+        self.started_at = utc_now()
+        self.bridge = Bridge()
+        self.outgoing = Outgoing(user_agent(VERSION, polling.contact))
+        self.readers = Readers()
+        self.engine = EmbeddedEngine(
+            {"poll": self._poll, "drain": self._drain, "maintain": self._maintain},
+            self._due,
+            limits=_LIMITS,
+        )
+        self.poller = Poller(
+            database,
+            self.bridge,
+            Gatherer(self.outgoing, self.readers, state.folder),
+            lambda: self.state.deciding,
+            Pace(min=polling.min, max=polling.max),
+            utc_now,
+            self.engine.ring,
+        )
+        self.drainer = Drainer(
+            database, self.bridge, self.outgoing, lambda: self.state.endpoints, utc_now
+        )
+        self._changed: dict[str, datetime] = {}
+        self._hurried: set[str] = set()
+
+    async def close(self) -> None:
+        """Let go of the network, the child processes and the store."""
+        await self.outgoing.aclose()
+        self.readers.close()
+        self.bridge.close()
+        self.database.close()
+
+    async def take_in(self, state: DeskState) -> None:
+        """Make *state* the desk that is worked by from now on."""
+        now = utc_now()
+        rules = {rule.id: (rule.version, rule.title) for rule in state.book.rules.rules.values()}
+        changed = await self.bridge(self.database.sync_rules, rules, now)
+        await self.bridge(self.database.sync_sources, state.sources, now)
+        await self.bridge(self.database.sync_endpoints, tuple(state.endpoints), now)
+        retired = await self.bridge(self.database.retired_rules)
+        self.state = state.with_retired(retired)
+        self._changed.update(dict.fromkeys(changed, now))
+        if changed:
+            await self.engine.ring("maintain", "rejudge")
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Take in every edit to the desk until *stop* is set."""
+        folder = self.state.folder
+        async for paths in changes(folder, folder / "data", stop):
+            await self._reload(paths)
+
+    async def watch_clockwise(self, stop: asyncio.Event) -> None:
+        """Look at the desk's files every 30 s too: not every file system tells of changes."""
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _QUIET_BEAT.total_seconds())
+            if not stop.is_set():
+                await self._reload(set())
+
+    def health(self) -> Health:
+        """Return whether the desk is at work, and if not, why."""
+        reasons = []
+        if self.engine.silence > timedelta(seconds=30):
+            reasons.append(f"the engine has not beaten for {self.engine.silence.seconds} s")
+        if not self.database.writable():
+            reasons.append("the store cannot be written")
+        usage = shutil.disk_usage(self.state.folder)
+        if usage.free < usage.total * 0.01:
+            reasons.append("the disk is nearly full")
+        return Health(
+            ready=not reasons,
+            reasons=tuple(reasons),
+            started_at=self.started_at,
+            last_tick_at=utc_now() - self.engine.silence,
+            version=VERSION,
+        )
+
+    async def _reload(self, paths: set[Path]) -> None:
+        before = self.state
+        state = await self.bridge(reread, before)
+        if state != before:
+            _report(before.problems, state.problems)
+            await self.take_in(state)
+        for source in state.sources:
+            if source.address and _touched(state.folder / source.address, paths):
+                self._hurried.add(source.name)
+                await self.engine.ring("poll", source.name)
+
+    async def _due(self) -> list[Job]:
+        now = utc_now()
+        sources = await self.bridge(self.database.due_sources, now, _MOST_DUE)
+        endpoints = await self.bridge(self.database.due_endpoints, now)
+        return [("poll", name) for name in sources] + [("drain", name) for name in endpoints]
+
+    async def _poll(self, name: str) -> None:
+        rules = self.state.book.rules
+        hurried = name in self._hurried
+        self._hurried.discard(name)
+        await self.poller.poll(name, due_only=not hurried)
+        if rules is not self.state.book.rules:
+            # The rules changed while this poll judged by the old ones.
+            await self.engine.ring("maintain", "rejudge")
+
+    async def _drain(self, name: str) -> None:
+        await self.drainer.drain(name)
+
+    async def _maintain(self, task: str) -> None:
+        if task == "rejudge":
+            await self.rejudge()
+
+    async def rejudge(self) -> int:
+        """Ask the changed rules about stored entries; return how many matches that adds.
+
+        They join the feeds without deliveries: what is old is no alert.
+        """
+        now = utc_now()
+        known = self.state.book.rules.rules
+        asked = RuleSet(known[name] for name in self._changed if name in known)
+        added, after = 0, ""
+        while asked.rules and (page := await self.bridge(self.database.entries, now - REJUDGED, after)):
+            found = [
+                (identity, tuple(m for m in asked.match(entry) if m.rule not in matched))
+                for identity, entry, matched in page
+            ]
+            added += await self.bridge(
+                self.database.add_matches, [item for item in found if item[1]], utc_now()
+            )
+            after = page[-1][0]
+        self._changed = {name: at for name, at in self._changed.items() if now - at < LEASE}
+        if added:
+            _log.info("entries rejudged", rules=sorted(asked.rules), matched=added)
+        return added
+
+
+@asynccontextmanager
+async def opened(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[App]:
+    """Open the desk in *folder* and its store, and close them at the end.
+
+    Raise DeskError or StoreError where one cannot be used.
+    """
+    state = read_desk(folder, environ)
+    app = App(state, Database.open(state.settings.store_url))
+    try:
+        await app.take_in(state)
+        yield app
+        await app.engine.settle(timedelta(seconds=20))
+    finally:
+        await app.close()
+
+
+class PortTakenError(Exception):
+    """Another program listens where the web server should."""
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at *host* and *port*; raise PortTakenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        hint = "stop what listens there, or choose another: TOCSIN_SERVER__PORT=8766"
+        raise PortTakenError(f"cannot listen at {host}:{port}: {error.strerror}; {hint}") from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the run has one way to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve feeds and pages at *listener* until *stop* is set."""
+    web = create_app(app.database, lambda: app.state.catalogue, health=app.health)
+    config = uvicorn.Config(
+        web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await asyncio.wait(
+        [serving, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED
+    )
+    server.should_exit = True
+    await serving
+
+
+def _touched(folder: Path, paths: set[Path]) -> bool:
+    root = folder.resolve()
+    return any(path == root or path.is_relative_to(root) for path in paths)
+
+
+def _report(before: tuple[Problem, ...], after: tuple[Problem, ...]) -> None:
+    for problem in after:
+        if problem not in before:
+            _log.error("desk refused", problem=str(problem), hint=problem.hint)
+    if before and not after:
+        _log.info("desk mended")

@@ -1,0 +1,295 @@
+"""The command line. Typer's room; each command's work is imported only when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Plain help: `--help` must answer in under 200 ms, and rich takes as long again.
+app = typer.Typer(
+    name="tocsin",
+    help="An alerting desk: watches sources, matches rules, publishes feeds and webhooks.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+sources = typer.Typer(help="What is watched.", no_args_is_help=True, rich_markup_mode=None)
+deliveries = typer.Typer(help="What was sent, and what is owed.", no_args_is_help=True, rich_markup_mode=None)
+endpoints = typer.Typer(help="Who gets webhooks.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(sources, name="sources")
+app.add_typer(deliveries, name="deliveries")
+app.add_typer(endpoints, name="endpoints")
+
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
+
+
+class Chosen:
+    """The desk that was chosen on the command line, or None for the usual places."""
+
+    desk: Path | None = None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tocsin {version('tocsin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global(
+    context: typer.Context,
+    desk: Annotated[
+        Path | None, typer.Option("--desk", metavar="DIR", help="The desk's folder [$TOCSIN_DESK, ./desk, .].")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    context.obj = desk
+
+
+@app.command()
+def init(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Write the starter desk; nothing that exists is overwritten."""
+    from watcher.commands.desk import init as command
+
+    command(folder or context.obj or Path("desk"), json=json)
+
+
+@app.command()
+def check(context: typer.Context, json: Json = False) -> None:
+    """Check settings, sources and rules; exit 1 when something is wrong."""
+    from watcher.commands.desk import check as command
+
+    command(context.obj, json=json)
+
+
+@app.command()
+def test(
+    context: typer.Context,
+    rules: Annotated[list[str] | None, typer.Argument(metavar="[RULE]...", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Run the examples that stand inside the rules."""
+    from watcher.commands.rules import test as command
+
+    command(context.obj, rules or [], json=json)
+
+
+@app.command()
+def run(context: typer.Context) -> None:
+    """Run everything in one process: polls, matches, webhooks, feeds and pages."""
+    from watcher.commands.run import run as command
+
+    command(context.obj)
+
+
+@app.command()
+def poll(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Option(metavar="NAME", help="Only this source, due or not.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every source, due or not.")] = False,
+    json: Json = False,
+) -> None:
+    """Look at the due sources once, send what is due, and exit."""
+    from watcher.commands.work import poll as command
+
+    command(context.obj, source, everything=all_, json=json)
+
+
+@app.command()
+def ingest(
+    context: typer.Context,
+    articles: Annotated[list[str], typer.Argument(metavar="FILE-or-URL...")],
+    source: Annotated[str, typer.Option(metavar="NAME", help="The source that they belong to.")] = "inbox",
+    json: Json = False,
+) -> None:
+    """Take articles in: files, feed documents or addresses; they are matched and alerted on."""
+    from watcher.commands.work import ingest as command
+
+    command(context.obj, articles, source, json=json)
+
+
+@app.command()
+def match(
+    context: typer.Context,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", show_default=False)] = None,
+    rules: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="A rule file or a folder of them [the desk's].")
+    ] = None,
+) -> None:
+    """Match articles without a store: .txt, .md, .html, .jsonl; no FILE reads JSON Lines."""
+    from watcher.commands.rules import match as command
+
+    command(context.obj, files or [], rules)
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    rule: Annotated[str, typer.Argument(metavar="RULE")],
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    rules: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="A rule file or a folder of them [the desk's].")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what of a rule held for an article, and what did not."""
+    from watcher.commands.rules import explain as command
+
+    command(context.obj, rule, file, rules, json=json)
+
+
+@app.command()
+def publish(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the static site is written.")],
+    json: Json = False,
+) -> None:
+    """Write all feeds, the OPML and the pages as a static site."""
+    from watcher.commands.work import publish as command
+
+    command(context.obj, out, json=json)
+
+
+@app.command()
+def doctor(context: typer.Context, json: Json = False) -> None:
+    """Check desk, store, disk and endpoints, and say what to do."""
+    from watcher.commands.desk import doctor as command
+
+    command(context.obj, json=json)
+
+
+@sources.command("list")
+def sources_list(context: typer.Context, json: Json = False) -> None:
+    """Show each source, its health, and when it is read next."""
+    from watcher.commands.sources import show as command
+
+    command(context.obj, json=json)
+
+
+@sources.command("import")
+def sources_import(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE.opml")],
+    json: Json = False,
+) -> None:
+    """Add the feeds of an OPML file to sources.yaml."""
+    from watcher.commands.sources import import_opml as command
+
+    command(context.obj, file, json=json)
+
+
+@sources.command("export")
+def sources_export(context: typer.Context) -> None:
+    """Write the web feeds of sources.yaml as OPML to standard output."""
+    from watcher.commands.sources import export as command
+
+    command(context.obj)
+
+
+@sources.command("check")
+def sources_check(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Ask each source now, without storing anything; exit 1 when one cannot be read."""
+    from watcher.commands.sources import check as command
+
+    command(context.obj, names or [], json=json)
+
+
+@deliveries.command("list")
+def deliveries_list(
+    context: typer.Context,
+    endpoint: Annotated[str | None, typer.Option(metavar="NAME")] = None,
+    state: Annotated[str | None, typer.Option(metavar="STATE", help="due, delivered, held or failed.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 100,
+    json: Json = False,
+) -> None:
+    """Show the latest deliveries."""
+    from watcher.commands.deliveries import show_all as command
+
+    command(context.obj, endpoint, state, limit, json=json)
+
+
+@deliveries.command("show")
+def deliveries_show(
+    context: typer.Context, id: Annotated[str, typer.Argument(metavar="ID")], json: Json = False
+) -> None:
+    """Show one delivery: its payload and every attempt."""
+    from watcher.commands.deliveries import show as command
+
+    command(context.obj, id, json=json)
+
+
+@deliveries.command("redeliver")
+def deliveries_redeliver(
+    context: typer.Context, id: Annotated[str, typer.Argument(metavar="ID")], json: Json = False
+) -> None:
+    """Send a delivery again now: the same id, the same bytes."""
+    from watcher.commands.deliveries import redeliver as command
+
+    command(context.obj, id, json=json)
+
+
+@endpoints.command("list")
+def endpoints_list(context: typer.Context, json: Json = False) -> None:
+    """Show each endpoint and what it is owed."""
+    from watcher.commands.endpoints import show as command
+
+    command(context.obj, json=json)
+
+
+@endpoints.command("test")
+def endpoints_test(
+    context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")], json: Json = False
+) -> None:
+    """Send a signed test delivery now; exit 1 when it is not accepted."""
+    from watcher.commands.endpoints import test as command
+
+    command(context.obj, name, json=json)
+
+
+@endpoints.command("enable")
+def endpoints_enable(
+    context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")], json: Json = False
+) -> None:
+    """Enable a disabled endpoint; what was held for it is due at once."""
+    from watcher.commands.endpoints import enable as command
+
+    command(context.obj, name, json=json)
+
+
+@endpoints.command("new-secret")
+def endpoints_new_secret() -> None:
+    """Print a new signing secret, to be kept in the environment or in a file."""
+    from watcher.commands.endpoints import new_secret as command
+
+    command()
+
+
+def main() -> None:
+    """Run the command line; every error that a person can mend is one clear message."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from watcher.commands.output import refusal
+
+        code = refusal(error)
+        if code is None:
+            raise
+        sys.exit(code)

@@ -1,0 +1,231 @@
+"""The commands that need rules but no store: test, match, explain."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.tree import Tree
+
+from rules import DeskError, Entry, Rule, RuleBook, RuleSet, library_files
+from rules.explain import Explained
+from rules.explain import explain as explained
+from rules.inline import failures
+from rules.visible import visible_text
+from watcher.commands.errors import UsageError
+from watcher.commands.output import err, out, progress, write_json, write_json_line
+from watcher.desk import RULES, NoDeskError, find_desk, rule_files, shown
+from watcher.models import did_you_mean
+from watcher.parse import ParseError, parse_article
+from watcher.parse.articles import SUFFIXES
+from watcher.parse.fields import iso_instant
+
+
+def test(desk: Path | None, wanted: list[str], *, json: bool) -> None:
+    """Run the examples of the rules that are *wanted*, or of all; exit 1 when one fails."""
+    rules = _chosen(_rules(desk, None), wanted)
+    examples = sum(len(rule.tests) for rule in rules)
+    failed = [failure for rule in rules for failure in failures(rule)]
+    if json:
+        rows = [
+            {"rule": f.rule, "place": f.place, "expected": f.expected, "text": f.text, "why": f.why}
+            for f in failed
+        ]
+        write_json({"ok": not failed, "rules": len(rules), "examples": examples, "failed": rows})
+    else:
+        for failure in failed:
+            out().print(f"{failure.place}: {failure.rule}: {escape(failure.why)}", soft_wrap=True)
+        word = f"{len(failed)} failed" if failed else "all pass"
+        out().print(f"{examples} examples of {len(rules)} rules: {word}")
+    if failed:
+        sys.exit(1)
+
+
+def match(desk: Path | None, files: list[Path], rules_at: Path | None) -> None:
+    """Write one line of JSON for each article; exit 1 when one could not be read."""
+    rules = _rules(desk, rules_at)
+    bad = 0
+    for item in progress(_articles(files), "matching"):
+        if isinstance(item, Bad):
+            bad += 1
+            err().print(f"{item.place}: {item.reason}", markup=False, soft_wrap=True)
+        else:
+            write_json_line(_matched(rules, item))
+    if bad:
+        sys.exit(1)
+
+
+def explain(
+    desk: Path | None, rule_id: str, file: Path, rules_at: Path | None, *, json: bool
+) -> None:
+    """Write the tree of the rule with what held for the article in *file*; exit 1 without a match."""
+    (rule,) = _chosen(_rules(desk, rules_at), [rule_id])
+    found = list(_articles([file]))
+    if len(found) != 1 or isinstance(found[0], Bad):
+        reason = found[0].reason if found and isinstance(found[0], Bad) else "holds several articles"
+        raise UsageError(f"{file}: {reason}")
+    verdict = explained(rule, found[0].entry)
+    if json:
+        write_json({"rule": rule.id, "held": verdict.held, "tree": _as_json(verdict)})
+    else:
+        out().print(_as_tree(verdict, Tree(f"[bold]{escape(rule.id)}[/]: {escape(rule.title)}")))
+    if not verdict.held:
+        sys.exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """An article to match, with the id under which its answer is written."""
+
+    id: object
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Something that is no article: where it stands and what is wrong with it."""
+
+    place: str
+    reason: str
+
+
+def _rules(desk: Path | None, at: Path | None) -> RuleSet:
+    """Return the rules at *at*, else the desk's, else those that tocsin ships."""
+    if at is not None:
+        files = _files_at(at)
+    else:
+        try:
+            files = rule_files(find_desk(desk, os.environ, Path.cwd()) / RULES)
+        except NoDeskError:
+            if desk is not None:
+                raise
+            err().print("no desk here: the rules that come with tocsin are used", style="dim")
+            files = {f"library/{name}": data for name, data in library_files().items()}
+    book = RuleBook.empty().reload(files)
+    if book.problems:
+        raise DeskError(book.problems)
+    return book.rules
+
+
+def _files_at(at: Path) -> Mapping[str, bytes]:
+    if at.is_dir():
+        files = rule_files(at) or rule_files(at / RULES)
+    elif at.is_file():
+        files = {shown(at): at.read_bytes()}
+    else:
+        raise UsageError(f"there is no rule file or folder {at}")
+    if not files:
+        raise UsageError(f"there are no rule files (*.yaml) in {at}")
+    return files
+
+
+def _chosen(rules: RuleSet, wanted: list[str]) -> list[Rule]:
+    for name in wanted:
+        if name not in rules.rules:
+            raise UsageError(f"there is no rule `{name}`; {did_you_mean(name, rules.rules)}")
+    return [rules.rules[name] for name in wanted or rules.rules]
+
+
+def _articles(files: list[Path]) -> Iterator[Article | Bad]:
+    if not files:
+        yield from _lines("standard input", sys.stdin.buffer)
+    for file in files:
+        try:
+            if file.suffix.lower() in {".jsonl", ".ndjson"}:
+                with file.open("rb") as lines:
+                    yield from _lines(shown(file), lines)
+            elif file.suffix.lower() in SUFFIXES:
+                yield Article(str(file), parse_article(str(file), file.read_bytes()))
+            else:
+                yield Bad(shown(file), "is not .txt, .md, .html or .jsonl")
+        except ParseError as error:
+            yield Bad(shown(file), str(error))
+        except OSError as error:
+            yield Bad(shown(file), f"cannot be read: {error.strerror}")
+
+
+def _lines(name: str, lines: Iterator[bytes] | Any) -> Iterator[Article | Bad]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield _article(json.loads(line.decode("utf-8-sig")), number)
+        except UnicodeDecodeError as error:
+            yield Bad(f"{name}:{number}", f"not UTF-8 at byte {error.start}")
+        except json.JSONDecodeError as error:
+            yield Bad(f"{name}:{number}:{error.colno}", f"not JSON: {error.msg}")
+        except (ValueError, RecursionError) as error:
+            yield Bad(f"{name}:{number}", str(error) or "nested too deeply")
+
+
+def _article(line: object, number: int) -> Article:
+    if not isinstance(line, dict):
+        raise ValueError('an article is a JSON object: {"id": …, "title": …, "text": …}')
+    for key in ("title", "text", "html", "summary", "url", "lang", "source"):
+        if not isinstance(line.get(key, ""), str | None):
+            raise ValueError(f"`{key}` must be a text")
+    if line.get("text") is None and line.get("html") is None and line.get("title") is None:
+        raise ValueError("there is nothing to match: give `title`, `text` or `html`")
+    identity = line.get("id", number)
+    text = line.get("text")
+    entry = Entry(
+        key=str(identity),
+        source=line.get("source") or "",
+        url=line.get("url") or "",
+        title=line.get("title") or "",
+        summary=line.get("summary") or "",
+        text=visible_text(line.get("html") or "") if text is None else text,
+        authors=_names(line.get("author")),
+        tags=_names(line.get("tags")),
+        lang=line.get("lang") or "",
+        published=iso_instant(line.get("published")),
+    )
+    return Article(identity, entry)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(name for name in values if isinstance(name, str) and name)
+
+
+def _matched(rules: RuleSet, article: Article) -> Mapping[str, object]:
+    matches = rules.match(article.entry)
+    keys = ("term", "field", "start", "end", "quote")
+    return {
+        "id": article.id,
+        "rules": [match.rule for match in matches],
+        "matches": [
+            {
+                "rule": match.rule,
+                "because": [{key: getattr(place, key) for key in keys} for place in match.because],
+            }
+            for match in matches
+        ],
+    }
+
+
+def _as_tree(verdict: Explained, tree: Tree) -> Tree:
+    mark = "[green]✓[/]" if verdict.held else "[red]✗[/]"
+    quotes = ", ".join(f"{place.field} {place.start}: “{place.quote}”" for place in verdict.because[:5])
+    note = " — ".join(filter(None, (quotes if not verdict.children else "", verdict.note)))
+    branch = tree.add(f"{mark} {escape(verdict.label)}" + (f"  [dim]{escape(note)}[/]" if note else ""))
+    for child in verdict.children:
+        _as_tree(child, branch)
+    return tree
+
+
+def _as_json(verdict: Explained) -> Mapping[str, object]:
+    keys = ("term", "field", "start", "end", "quote")
+    return {
+        "label": verdict.label,
+        "held": verdict.held,
+        "note": verdict.note,
+        "because": [{key: getattr(place, key) for key in keys} for place in verdict.because],
+        "children": [_as_json(child) for child in verdict.children],
+    }

@@ -1,0 +1,195 @@
+"""Decides what a look at a source changes: old state and new entries in, one Poll out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from feeds import payload
+from rules import Entry, Match, RuleSet
+from store import (
+    Claim,
+    EndpointSpec,
+    Judged,
+    Known,
+    Owed,
+    Poll,
+    Source,
+    Validators,
+    delivery_id,
+    entry_id,
+    match_id,
+)
+
+FAILING_AFTER = 3
+"""From this many failed polls in a row on, endpoints that want it are told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the desk says at this moment: its rules, and who wants to hear of their matches."""
+
+    rules: RuleSet
+    endpoints: Mapping[str, EndpointSpec]
+    base_url: str
+
+    def subscribers(self, event: str, rule: str = "") -> tuple[str, ...]:
+        """Return the endpoints that want *event*; for a match, those that its rule notifies."""
+        names: Iterable[str] = self.rules.rules[rule].notify if rule else self.endpoints
+        return tuple(
+            name
+            for name in dict.fromkeys(names)
+            if name in self.endpoints and event in self.endpoints[name].events
+        )
+
+
+def decide(
+    claim: Claim,
+    entries: Sequence[Entry],
+    known: Mapping[str, Known],
+    desk: Desk,
+    *,
+    now: datetime,
+    next_poll_at: datetime,
+    validators: Validators | None = None,
+    error: str = "",
+    pushed: bool = False,
+) -> Poll:
+    """Return all that this look at the source changes.
+
+    *entries* are what the source shows now; *known* is what the store has of
+    them. *pushed* entries were handed in by somebody, so that each is news.
+    *error* tells that a part could not be read.
+    """
+    source = claim.source
+    judged: list[Judged] = []
+    owed: list[Owed] = []
+    for entry in entries:
+        placed = _placed(entry, source, now)
+        before = known.get(placed.key)
+        if before and before.sha256 == placed.sha256:
+            continue
+        verdict = _judged(placed, before, desk.rules)
+        judged.append(verdict)
+        if before is not None or pushed or is_news(placed, source):
+            owed.extend(_owed(verdict, before, desk, now))
+    if not error:
+        owed.extend(_recovered(source, desk, now))
+    elif source.failures + 1 == FAILING_AFTER:
+        owed.extend(_failing(source, error, desk, now))
+    return Poll(
+        source=source.name,
+        token=claim.token,
+        at=now,
+        next_poll_at=next_poll_at,
+        judged=tuple(judged),
+        owed=tuple(owed),
+        validators=validators,
+        error=error,
+    )
+
+
+def failed(
+    claim: Claim, desk: Desk, *, error: str, gone: bool, now: datetime, next_poll_at: datetime
+) -> Poll:
+    """Return the Poll of a source that could not be read: *error* says why."""
+    poll = decide(claim, (), {}, desk, now=now, next_poll_at=next_poll_at, error=error)
+    return replace(poll, gone=gone)
+
+
+def is_news(entry: Entry, source: Source) -> bool:
+    """Tell whether a new entry of *source* is worth an alert, not only a place in the feeds.
+
+    What a source shows at its first poll is its backlog: it is news only where
+    it was published after the source's `alert_since`. What appears later is
+    news, unless it was published before a day that `alert_since` names.
+    """
+    since = source.spec.alert_since
+    if since == "always":
+        return True
+    published = entry.published or entry.updated
+    if isinstance(since, datetime):
+        return published is None or published >= since
+    if source.succeeded_at is not None or source.entries:
+        return True
+    return published is not None and published >= source.added_at
+
+
+def _placed(entry: Entry, source: Source, now: datetime) -> Entry:
+    """Return *entry* as one of *source*; what claims to come from the future was published now."""
+    return replace(
+        entry,
+        source=source.name,
+        lang=entry.lang or source.spec.lang,
+        published=min(entry.published, now) if entry.published else None,
+        updated=min(entry.updated, now) if entry.updated else None,
+    )
+
+
+def _judged(entry: Entry, before: Known | None, rules: RuleSet) -> Judged:
+    matches = rules.match(entry)
+    held = {match.rule for match in matches}
+    lost = tuple(rule for rule in before.matched if rule not in held) if before else ()
+    identity = before.id if before else entry_id(entry.source, entry.key)
+    return Judged(id=identity, entry=entry, matches=matches, lost=lost)
+
+
+def _owed(verdict: Judged, before: Known | None, desk: Desk, now: datetime) -> Iterable[Owed]:
+    for match in verdict.matches:
+        updated = before is not None and match.rule in before.matched
+        event = "match.updated" if updated else "match.created"
+        identity = match_id(match.rule, verdict.id)
+        subject = f"{identity} {verdict.entry.sha256}" if updated else identity
+        for endpoint in desk.subscribers(event, match.rule):
+            yield Owed(
+                id=delivery_id(event, subject, endpoint),
+                endpoint=endpoint,
+                event=event,
+                payload=_payload(event, verdict, match, before, desk, now),
+                match=identity,
+            )
+
+
+def _payload(
+    event: str, verdict: Judged, match: Match, before: Known | None, desk: Desk, now: datetime
+) -> Mapping[str, object]:
+    render = payload.match_updated if event == "match.updated" else payload.match_created
+    return render(
+        rule=desk.rules.rules[match.rule],
+        match=match,
+        entry=verdict.entry,
+        entry_id=verdict.id,
+        match_id=match_id(match.rule, verdict.id),
+        seen=before.seen_at if before else now,
+        now=now,
+        base_url=desk.base_url,
+    )
+
+
+def _failing(source: Source, error: str, desk: Desk, now: datetime) -> Iterable[Owed]:
+    body = payload.source_failing(
+        source=source, error=error, failures=source.failures + 1, now=now, base_url=desk.base_url
+    )
+    return _of_source("source.failing", source, body, desk, now)
+
+
+def _recovered(source: Source, desk: Desk, now: datetime) -> Iterable[Owed]:
+    if source.failures < FAILING_AFTER:
+        return ()
+    body = payload.source_recovered(source=source, now=now, base_url=desk.base_url)
+    return _of_source("source.recovered", source, body, desk, now)
+
+
+def _of_source(
+    event: str, source: Source, body: Mapping[str, object], desk: Desk, now: datetime
+) -> Iterable[Owed]:
+    return [
+        Owed(
+            id=delivery_id(event, f"{source.name} {now.isoformat()}", endpoint),
+            endpoint=endpoint,
+            event=event,
+            payload=body,
+        )
+        for endpoint in desk.subscribers(event)
+    ]

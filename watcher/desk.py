@@ -1,0 +1,193 @@
+"""The desk folder: found, made from the starter, read, checked, and read again when it changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from feeds.catalogue import Catalogue
+from rules import DeskError, Problem, RuleBook, RuleSet, library_files
+from store import EndpointSpec, Feed, SourceSpec
+from watcher import decide
+from watcher.models import did_you_mean
+from watcher.settings import FILE as SETTINGS
+from watcher.settings import Settings, read_settings
+from watcher.sources import FILE as SOURCES
+from watcher.sources import read_sources
+
+RULES = "rules"
+
+
+class NoDeskError(Exception):
+    """There is no desk where one was looked for."""
+
+
+def find_desk(given: Path | None, environ: Mapping[str, str], here: Path) -> Path:
+    """Return the desk's folder: the one given, $TOCSIN_DESK, ./desk, or this folder.
+
+    Raise NoDeskError where there is none.
+    """
+    named = given or (Path(environ["TOCSIN_DESK"]) if environ.get("TOCSIN_DESK") else None)
+    for folder in [named] if named else [here / "desk", here]:
+        if any((folder / part).exists() for part in (SETTINGS, SOURCES, RULES)):
+            return folder
+    where = named or here / "desk"
+    raise NoDeskError(f"there is no desk in {where}; make one with: tocsin init {where}")
+
+
+def write_starter(folder: Path) -> tuple[Path, ...]:
+    """Write the starter desk into *folder* and return the files written; none is overwritten."""
+    written = []
+    for name, data in _starter_files():
+        path = folder / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            written.append(path)
+    return tuple(written)
+
+
+def _starter_files() -> Iterator[tuple[str, bytes]]:
+    yield from _below(files("watcher") / "starter", "")
+    for name, data in library_files().items():
+        yield f"{RULES}/{name}", data
+
+
+def _below(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        if item.is_dir():
+            yield from _below(item, f"{prefix}{item.name}/")
+        else:
+            # A package cannot ship a dot-file safely: some installers drop it.
+            yield f"{prefix}{item.name.replace('dot.', '.', 1)}", item.read_bytes()
+
+
+def rule_files(folder: Path) -> dict[str, bytes]:
+    """Return the rule files of *folder* and their bytes, by the name that messages show."""
+    found = sorted(folder.glob("*.yaml")) + sorted(folder.glob("*.yml"))
+    return {shown(path): path.read_bytes() for path in found if not path.name.startswith(".")}
+
+
+def shown(path: Path) -> str:
+    """Return *path* as messages show it: relative where it lies below the working folder."""
+    relative = os.path.relpath(path)
+    return str(path.absolute()) if relative.startswith("..") else relative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskState:
+    """A desk as it was read last: what of it is good, and the problems of the rest."""
+
+    folder: Path
+    settings: Settings
+    sources: tuple[SourceSpec, ...]
+    book: RuleBook
+    source_problems: tuple[Problem, ...] = ()
+    retired: frozenset[str] = frozenset()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return all that is wrong with the desk now."""
+        crossing = _crossing(self.settings, self.sources, self.book.rules)
+        return (*self.source_problems, *self.book.problems, *crossing)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Return what is published."""
+        combined = [
+            Feed(name=name, title=feed.title, rules=feed.rules)
+            for name, feed in self.settings.values.feeds.items()
+        ]
+        return Catalogue.of(
+            self.settings.site,
+            self.book.rules.rules,
+            combined,
+            problems=self.problems,
+            retired=self.retired,
+        )
+
+    def with_retired(self, rules: frozenset[str]) -> DeskState:
+        """Return this desk, knowing which *rules* it had once and has no more."""
+        return replace(self, retired=rules)
+
+    @property
+    def endpoints(self) -> Mapping[str, EndpointSpec]:
+        """Return the endpoints, by name."""
+        return self.settings.endpoints
+
+    @property
+    def deciding(self) -> decide.Desk:
+        """Return what decisions are made by."""
+        return decide.Desk(
+            rules=self.book.rules,
+            endpoints=self.settings.endpoints,
+            base_url=self.settings.site.base_url,
+        )
+
+
+def read_desk(folder: Path, environ: Mapping[str, str]) -> DeskState:
+    """Return the desk in *folder*; raise DeskError with every problem of every file."""
+    problems: list[Problem] = []
+    settings: Settings | None = None
+    sources: tuple[SourceSpec, ...] = ()
+    try:
+        settings = read_settings(folder, shown(folder / SETTINGS), environ)
+    except DeskError as error:
+        problems.extend(error.problems)
+    try:
+        sources = read_sources(folder, shown(folder / SOURCES))
+    except DeskError as error:
+        problems.extend(error.problems)
+    book = RuleBook.empty().reload(rule_files(folder / RULES))
+    if settings is None or problems:
+        raise DeskError([*problems, *book.problems])
+    state = DeskState(folder=folder, settings=settings, sources=sources, book=book)
+    if state.problems:
+        raise DeskError(state.problems)
+    return state
+
+
+def reread(state: DeskState) -> DeskState:
+    """Return the desk as its files say now; a file that is bad now keeps its last good version."""
+    book = state.book.reload(rule_files(state.folder / RULES))
+    try:
+        sources = read_sources(state.folder, shown(state.folder / SOURCES))
+        problems: tuple[Problem, ...] = ()
+    except DeskError as error:
+        sources, problems = state.sources, error.problems
+    return replace(state, sources=sources, book=book, source_problems=problems)
+
+
+def _crossing(
+    settings: Settings, sources: tuple[SourceSpec, ...], rules: RuleSet
+) -> Iterator[Problem]:
+    """Yield what rules, sources and settings say of one another that is not so."""
+    names = {source.name for source in sources}
+    for rule in rules.rules.values():
+        for index, endpoint in enumerate(rule.notify):
+            if endpoint not in settings.endpoints:
+                message = f"there is no endpoint `{endpoint}`"
+                hint = did_you_mean(endpoint, settings.endpoints) or (
+                    f"describe it as [endpoints.{endpoint}] in tocsin.toml"
+                )
+                yield rule.problem(("notify", index), "D101", message, hint)
+        for key, wanted in (("only", rule.only or ()), ("except", rule.except_)):
+            for index, source in enumerate(wanted):
+                if source not in names:
+                    message = f"there is no source `{source}`"
+                    hint = did_you_mean(source, names)
+                    yield rule.problem(("sources", key, index), "D102", message, hint)
+    for name, feed in settings.values.feeds.items():
+        at = ("feeds", name)
+        if name in rules.rules:
+            message = f"the rule `{name}` has a feed of this name already"
+            yield settings.problem(at, "D103", message, "choose another name")
+        for index, rule_id in enumerate(feed.rules):
+            if rule_id not in rules.rules:
+                message = f"there is no rule `{rule_id}`"
+                hint = did_you_mean(rule_id, rules.rules)
+                yield settings.problem((*at, "rules", index), "D104", message, hint)

@@ -1,0 +1,1 @@
+"""What runs the jobs: (kind, key) pairs whose loss, doubling or delay does no harm."""

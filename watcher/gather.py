@@ -1,0 +1,125 @@
+"""Gathers what one source shows now, whatever its kind: a server, a local feed, a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from feeds.outgoing import Outgoing
+from rules import Entry
+from store import Source, Validators
+from watcher.fetch import FetchError, NotModified, fetch, fetch_page
+from watcher.parse import Document, ParseError, article_text, parse_article, parse_document
+from watcher.parse.articles import SUFFIXES
+from watcher.readers import Readers
+
+LARGEST_FILE = 10 * 1024 * 1024
+MOST_FULL_TEXTS = 50
+"""How many linked articles one poll fetches; those left over keep the feed's own text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What a source shows now.
+
+    *validators* are what to ask with next time. *changed* is False where the
+    source said, or its bytes show, that nothing is new. *error* tells what
+    could not be read beside the entries that could.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    validators: Validators = Validators()
+    changed: bool = True
+    error: str = ""
+
+
+class Gatherer:
+    """Gathers with one door to the network, one set of readers, and the desk's folder."""
+
+    def __init__(self, outgoing: Outgoing, readers: Readers, folder: Path) -> None:
+        self._outgoing = outgoing
+        self._readers = readers
+        self._folder = folder
+
+    async def gather(self, source: Source, now: datetime) -> Gathered:
+        """Return what *source* shows; raise FetchError or ParseError where it shows nothing."""
+        if source.spec.kind == "files":
+            return self._folder_of(source)
+        if "://" in source.spec.address:
+            document = await fetch(self._outgoing, source, now)
+        else:
+            document = _local(self._folder, source.spec.address)
+        if isinstance(document, NotModified):
+            return Gathered(validators=document.validators, changed=False)
+        validators = Validators(
+            etag=document.etag, last_modified=document.last_modified, body_sha256=document.sha256
+        )
+        if document.sha256 == source.validators.body_sha256:
+            return Gathered(validators=validators, changed=False)
+        entries = await self._readers.call(parse_document, source.spec.kind, document)
+        return Gathered(entries=entries, validators=validators)
+
+    async def with_full_text(self, source: Source, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Return *entries* with the text of the articles that they link to, where it is longer.
+
+        An article that cannot be had leaves the feed's own text in its place.
+        """
+        first = [await self._full(source, entry) for entry in entries[:MOST_FULL_TEXTS]]
+        return (*first, *entries[MOST_FULL_TEXTS:])
+
+    async def _full(self, source: Source, entry: Entry) -> Entry:
+        if not entry.url:
+            return entry
+        try:
+            allowed = source.spec.allow_private
+            page = await fetch_page(self._outgoing, entry.url, allow_private=allowed)
+            text = await self._readers.call(article_text, page)
+        except (FetchError, ParseError):
+            return entry
+        if len(text) <= len(entry.text):
+            return entry
+        return replace(entry, summary=entry.summary or entry.text, text=text)
+
+    def _folder_of(self, source: Source) -> Gathered:
+        folder = self._folder / source.spec.address
+        if not folder.is_dir():
+            raise FetchError(f"there is no folder {source.spec.address} in the desk; make it")
+        files = {path.name: path for path in sorted(folder.iterdir()) if _is_article(path)}
+        sizes = {name: (path.stat().st_mtime_ns, path.stat().st_size) for name, path in files.items()}
+        digest = hashlib.sha256(repr(sizes).encode()).hexdigest()
+        validators = Validators(body_sha256=digest)
+        if digest == source.validators.body_sha256:
+            return Gathered(validators=validators, changed=False, error=source.error)
+        entries, errors = [], []
+        for name, path in files.items():
+            try:
+                entries.append(_article(name, path))
+            except (ParseError, FetchError) as error:
+                errors.append(str(error))
+        return Gathered(entries=tuple(entries), validators=validators, error="; ".join(errors))
+
+
+def _is_article(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _article(name: str, path: Path) -> Entry:
+    if path.stat().st_size > LARGEST_FILE:
+        raise ParseError(f"{name} is larger than 10 MB; split it")
+    try:
+        return parse_article(name, path.read_bytes())
+    except OSError as error:
+        raise FetchError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def _local(folder: Path, address: str) -> Document:
+    path = folder / address
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ParseError(f"{address} is larger than 10 MB")
+        return Document(address=address, body=path.read_bytes())
+    except OSError as error:
+        raise FetchError(f"{address} cannot be read: {error.strerror}") from error

@@ -1,0 +1,36 @@
+"""The canonical form of a link, so that one article has one address."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+_TRACKING = frozenset(
+    "fbclid gclid dclid msclkid igshid mc_cid mc_eid yclid _ga ref_src outputType".casefold().split()
+)
+_PORTS = {"http": 80, "https": 443}
+
+
+def canonical(url: str) -> str:
+    """Return *url* without tracking marks, fragment, default port and letter case of the host.
+
+    >>> canonical("HTTPS://Example.org:443/a?utm_source=x&id=7#top")
+    'https://example.org/a?id=7'
+    """
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        return url.strip()
+    if parts.scheme.lower() not in _PORTS or not parts.hostname:
+        return url.strip()
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if port not in (None, _PORTS[parts.scheme.lower()]):
+        host = f"{host}:{port}"
+    query = urlencode(
+        [
+            (name, value)
+            for name, value in parse_qsl(parts.query, keep_blank_values=True)
+            if not name.casefold().startswith("utm_") and name.casefold() not in _TRACKING
+        ]
+    )
+    return urlunsplit((parts.scheme.lower(), host, parts.path or "/", query, ""))

@@ -1,0 +1,63 @@
+"""When to look at a source again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from rules import Entry
+from store import Source
+
+LOCAL = timedelta(minutes=1)
+"""Local files are watched; this is the safety net where watching does not work."""
+
+_USUAL = timedelta(minutes=30)
+_LATEST = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """The bounds of the polling interval."""
+
+    min: timedelta
+    max: timedelta
+
+
+def interval(source: Source, entries: Sequence[Entry], pace: Pace) -> timedelta:
+    """Return how long to wait after a good poll: half the usual gap between the latest entries.
+
+    A source's own `every` wins; without dates it is half an hour, within the bounds.
+    """
+    spec = source.spec
+    if spec.every is not None:
+        return spec.every
+    if "://" not in spec.address:
+        return LOCAL
+    dates = sorted((entry.published for entry in entries if entry.published), reverse=True)[:_LATEST]
+    gaps = sorted(later - earlier for later, earlier in pairwise(dates))
+    usual = gaps[len(gaps) // 2] / 2 if gaps else _USUAL
+    return _within(usual, pace)
+
+
+def after_failure(source: Source, pace: Pace, wait: timedelta | None) -> timedelta:
+    """Return how long to wait after a failed poll: doubling with each in a row, up to the longest.
+
+    *wait* is what the server asked for; it only lengthens.
+    """
+    usual = source.spec.every or (LOCAL if "://" not in source.spec.address else pace.min)
+    doubled = usual * 2 ** min(source.failures, 20)
+    return max(min(doubled, max(pace.max, usual)), wait or timedelta())
+
+
+def spread(at: datetime, gap: timedelta, chance: float) -> datetime:
+    """Return the instant *gap* after *at*, later by up to a tenth of it: *chance* is in [0, 1).
+
+    So a thousand sources added in one minute are not asked in one minute for ever.
+    """
+    return at + gap * (1 + chance / 10)
+
+
+def _within(gap: timedelta, pace: Pace) -> timedelta:
+    return max(pace.min, min(gap, pace.max))

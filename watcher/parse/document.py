@@ -1,0 +1,29 @@
+"""What a source sent, before it is understood."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """The bytes that a source sent, decompressed, and what their server said of them.
+
+    *address* is the URL that answered in the end, or the path of a local file.
+    """
+
+    address: str
+    body: bytes
+    content_type: str = ""
+    etag: str = ""
+    last_modified: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Return the hex digest of the body."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+class ParseError(Exception):
+    """A document that holds no entries for us; the text says why and what to do."""

@@ -1,0 +1,103 @@
+"""Reads RSS, Atom and RDF with feedparser: its only room."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import feedparser
+
+from rules import Entry
+from watcher.parse.document import Document, ParseError
+from watcher.parse.fields import absolute, instant, key_of, shown, shown_title, texts, told_apart
+from watcher.parse.page import is_page
+
+MOST_ENTRIES = 5_000
+_XML = "application/xml"
+_FEED_ROOT = re.compile(rb"<(?:\w+:)?(?:rss|feed|RDF|channel)\b")
+
+
+def parse_feed(document: Document) -> tuple[Entry, ...]:
+    """Return the entries of a feed, at most 5,000, in the feed's own order.
+
+    Raise ParseError where the document is no feed. A feed with mistakes is
+    read as far as feedparser can.
+    """
+    if document.body.startswith(b"\x1f\x8b"):
+        raise ParseError("the answer is a gzip file, not a feed; give the feed's own address")
+    if is_page(document) and not _FEED_ROOT.search(document.body[:4096]):
+        raise ParseError("the answer is a web page, not a feed; look for its feed, or use kind: page")
+    read = feedparser.parse(
+        io.BytesIO(document.body),  # never the bytes themselves: it would open them as a file name
+        response_headers={
+            "content-type": _xml_type(document.content_type),
+            "content-location": document.address,
+        },
+        sanitize_html=False,  # what we keep is visible text
+        resolve_relative_uris=False,
+    )
+    if not read.version and not read.entries:
+        raise ParseError(f"the answer is not a feed{_reason(read)}")
+    if not read.entries and read.bozo and "SAX" in type(read.get("bozo_exception")).__name__:
+        raise ParseError(f"the feed is broken before its first entry{_reason(read)}")
+    lang = str(read.feed.get("language") or "")
+    return told_apart([_entry(item, document, lang) for item in read.entries[:MOST_ENTRIES]])
+
+
+def _xml_type(content_type: str) -> str:
+    """Return a type by which feedparser reads XML: a wrong one would cost the encoding."""
+    return content_type if "xml" in content_type.lower() else _XML
+
+
+def _reason(read: Any) -> str:
+    error = read.get("bozo_exception")
+    message = getattr(error, "getMessage", lambda: str(error or ""))()
+    line = getattr(error, "getLineNumber", lambda: None)()
+    if not message:
+        return ""
+    return f" (line {line}: {message})" if line else f" ({message})"
+
+
+def _entry(item: Any, document: Document, lang: str) -> Entry:
+    base = item.get("title_detail", {}).get("base") or document.address
+    link = absolute(base, item.get("link") or _first_link(item.get("links", ())))
+    contents = item.get("content") or ()
+    summary, text = texts(
+        shown(item.get("summary")), shown(max((c.get("value", "") for c in contents), key=len, default=""))
+    )
+    entry = Entry(
+        key="",
+        url=link,
+        title=shown_title(item.get("title")),
+        summary=summary,
+        text=text,
+        authors=_authors(item),
+        tags=_tags(item.get("tags", ())),
+        lang=_lang(item, lang),
+        published=instant(item.get("published_parsed") or item.get("created_parsed")),
+        updated=instant(item.get("updated_parsed")),
+    )
+    return replace(entry, key=key_of(str(item.get("id") or ""), link, entry))
+
+
+def _first_link(links: Iterable[Any]) -> str | None:
+    return next((link.get("href") for link in links if link.get("rel") == "alternate"), None)
+
+
+def _authors(item: Any) -> tuple[str, ...]:
+    names = [shown_title(author.get("name")) for author in item.get("authors", ())]
+    return tuple(dict.fromkeys(filter(None, names or [shown_title(item.get("author"))])))
+
+
+def _tags(tags: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, (shown_title(tag.get("term")) for tag in tags))))
+
+
+def _lang(item: Any, lang: str) -> str:
+    for part in ("title_detail", "summary_detail"):
+        if own := item.get(part, {}).get("language"):
+            return str(own)
+    return lang

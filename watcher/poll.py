@@ -1,0 +1,144 @@
+"""One look at a source: gather, parse, decide, commit. The handler of the job `poll`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from rules import Entry
+from store import Claim, Committed, Known, Poll
+from store.database import Database
+from watcher.bridge import Bridge
+from watcher.decide import Desk, decide, failed
+from watcher.fetch import FetchError
+from watcher.gather import Gathered, Gatherer
+from watcher.pace import Pace, after_failure, interval, spread
+from watcher.parse import ParseError
+
+LEASE = timedelta(minutes=3)
+"""Longer than any poll may take: its deadlines are 30 s for the answer and 20 s for its parsing."""
+
+_SOON = timedelta(seconds=10)
+_log = structlog.get_logger("poll")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """What a poll came to: the counts of its commit, and the source's error or ""."""
+
+    source: str
+    committed: Committed
+    error: str = ""
+
+
+class Poller:
+    """Polls sources with what the desk says at that moment."""
+
+    def __init__(
+        self,
+        database: Database,
+        bridge: Bridge,
+        gatherer: Gatherer,
+        desk: Callable[[], Desk],
+        pace: Pace,
+        clock: Callable[[], datetime],
+        announce: Callable[[str, str], Awaitable[None]],
+    ) -> None:
+        self._database = database
+        self._bridge = bridge
+        self._gatherer = gatherer
+        self._desk = desk
+        self._pace = pace
+        self._clock = clock
+        self._announce = announce
+
+    async def poll(self, name: str, *, due_only: bool = True) -> Polled | None:
+        """Look at the source *name* now; return None where it is not due or somebody else looks."""
+        now = self._clock()
+        claim = await self._bridge(self._database.claim, name, now, LEASE, due_only=due_only)
+        if claim is None:
+            return None
+        try:
+            gathered = await self._gatherer.gather(claim.source, now)
+            poll = await self._poll_of(claim, gathered, now)
+        except (FetchError, ParseError) as error:
+            poll = self._failure(claim, error, now)
+        except BaseException:
+            await self._bridge(self._database.release, claim, now=now + _SOON)
+            raise
+        return await self._commit(poll)
+
+    async def push(self, name: str, entries: tuple[Entry, ...]) -> Polled | None:
+        """Take in *entries* that somebody handed in for the source *name*, as news."""
+        now = self._clock()
+        claim = await self._bridge(self._database.claim, name, now, LEASE, due_only=False)
+        if claim is None:
+            return None
+        known = await self._known(claim, entries)
+        poll = decide(
+            claim,
+            entries,
+            known,
+            self._desk(),
+            now=now,
+            next_poll_at=claim.source.next_poll_at,
+            pushed=True,
+        )
+        return await self._commit(poll)
+
+    async def _poll_of(self, claim: Claim, gathered: Gathered, now: datetime) -> Poll:
+        source = claim.source
+        entries = gathered.entries
+        known = await self._known(claim, entries)
+        if source.spec.full_text:
+            new = [entry for entry in entries if entry.key not in known]
+            full = {e.key: e for e in await self._gatherer.with_full_text(source, new)}
+            entries = tuple(full[entry.key] for entry in new)
+        gap = interval(source, gathered.entries, self._pace)
+        if gathered.error:
+            gap = max(gap, after_failure(source, self._pace, None))
+        return decide(
+            claim,
+            entries,
+            known,
+            self._desk(),
+            now=now,
+            next_poll_at=spread(now, gap, random.random()),  # noqa: S311  jitter is no secret
+            validators=gathered.validators,
+            error=gathered.error,
+        )
+
+    async def _known(self, claim: Claim, entries: tuple[Entry, ...]) -> Mapping[str, Known]:
+        keys = [entry.key for entry in entries]
+        return await self._bridge(self._database.known, claim.source.name, keys)
+
+    def _failure(self, claim: Claim, error: FetchError | ParseError, now: datetime) -> Poll:
+        wait = error.retry_after if isinstance(error, FetchError) else None
+        gone = isinstance(error, FetchError) and error.gone
+        gap = after_failure(claim.source, self._pace, wait)
+        at = spread(now, gap, random.random())  # noqa: S311  jitter is no secret
+        return failed(claim, self._desk(), error=str(error), gone=gone, now=now, next_poll_at=at)
+
+    async def _commit(self, poll: Poll) -> Polled | None:
+        committed = await self._bridge(self._database.commit, poll)
+        if committed is None:
+            _log.warning("poll discarded", source=poll.source, reason="another process polled it")
+            return None
+        report = _log.warning if poll.error else _log.info
+        fields = {"error": poll.error} if poll.error else {}
+        if poll.error or committed.new or committed.revised:
+            report(
+                "poll committed",
+                source=poll.source,
+                new=committed.new,
+                revised=committed.revised,
+                matched=committed.matched,
+                **fields,
+            )
+        for endpoint in committed.endpoints:
+            await self._announce("drain", endpoint)
+        return Polled(source=poll.source, committed=committed, error=poll.error)

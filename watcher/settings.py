@@ -1,0 +1,304 @@
+"""The settings of a desk: tocsin.toml, what the environment overrides, and the secrets."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from feeds.catalogue import Site
+from feeds.payload import EVENTS
+from feeds.webhooks import check_secret
+from rules import DeskError, Problem
+from store import EndpointSpec
+from watcher.models import DeskModel, Duration, Name, did_you_mean, problems_of
+from watcher.tomldoc import TomlDocument, read_toml
+
+FILE = "tocsin.toml"
+PREFIX = "TOCSIN_"
+_NOT_SETTINGS = {"TOCSIN_DESK", "TOCSIN_FORBID_SKIPS"}
+
+
+def web_address(value: str) -> str:
+    """Return *value* when it is an absolute http or https address; raise otherwise."""
+    hint = "write it whole: https://example.org/feed.xml"
+    try:
+        parts = urlsplit(value)
+        port_is_right = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise PydanticCustomError("address", "not a web address", {"hint": hint}) from error
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"} or not host or not port_is_right:
+        raise PydanticCustomError("address", "not a web address", {"hint": hint})
+    if any(char.isspace() or ord(char) < 32 for char in value):
+        raise PydanticCustomError("address", "a web address has no spaces", {"hint": hint})
+    if any(not label or len(label) > 63 for label in host.rstrip(".").split(".")) and ":" not in host:
+        raise PydanticCustomError("address", "its host name is not possible", {"hint": hint})
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(web_address)]
+
+
+class SiteSettings(DeskModel):
+    """Who publishes, and under which address readers find it."""
+
+    title: Annotated[str, Field(min_length=1)] = "tocsin"
+    base_url: WebAddress | None = None
+    languages: tuple[str, ...] = ("es", "en")
+
+
+class ServerSettings(DeskModel):
+    """Where the web server listens; port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8765
+
+
+class StoreSettings(DeskModel):
+    """Which database holds the store; a relative path starts in the desk."""
+
+    url: str = "sqlite:///data/tocsin.db"
+
+
+class EngineSettings(DeskModel):
+    """What runs the jobs."""
+
+    kind: Literal["embedded"] = "embedded"
+
+
+class PollingSettings(DeskModel):
+    """The bounds of the polling interval, and whom a server's owner can write to."""
+
+    min: Duration = timedelta(minutes=5)
+    max: Duration = timedelta(hours=24)
+    contact: str = ""
+
+
+class FeedSettings(DeskModel):
+    """A combined feed of several rules."""
+
+    title: Annotated[str, Field(min_length=1)]
+    rules: Annotated[tuple[str, ...], Field(min_length=1)]
+    private: Literal[False] = False
+
+
+class SecretReference(DeskModel):
+    """Where a secret is kept: in an environment variable or in a file, never in the text."""
+
+    env: str = ""
+    file: str = ""
+
+
+class EndpointSettings(DeskModel):
+    """A webhook receiver and what it wants to hear of."""
+
+    url: WebAddress | SecretReference
+    secret: SecretReference
+    events: Annotated[tuple[str, ...], Field(min_length=1)] = ("match.created",)
+    allow_private: bool = False
+
+
+class SettingsFile(DeskModel):
+    """The whole of tocsin.toml."""
+
+    site: SiteSettings = SiteSettings()
+    server: ServerSettings = ServerSettings()
+    store: StoreSettings = StoreSettings()
+    engine: EngineSettings = EngineSettings()
+    polling: PollingSettings = PollingSettings()
+    feeds: dict[Name, FeedSettings] = Field(default_factory=dict)
+    endpoints: dict[Name, EndpointSettings] = Field(default_factory=dict)
+
+
+class Settings:
+    """The settings of a desk, checked, with their secrets read and their places known."""
+
+    def __init__(
+        self,
+        values: SettingsFile,
+        document: TomlDocument,
+        folder: Path,
+        endpoints: Mapping[str, EndpointSpec],
+    ) -> None:
+        self.values = values
+        self.folder = folder
+        self.endpoints = endpoints
+        self._document = document
+
+    @property
+    def site(self) -> Site:
+        """Return who publishes; without a `base_url`, under the address that the server has."""
+        site, server = self.values.site, self.values.server
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        base_url = site.base_url or f"http://{host}:{server.port}"
+        return Site(title=site.title, base_url=base_url.rstrip("/"), languages=site.languages)
+
+    @property
+    def store_url(self) -> str:
+        """Return the store's URL, a relative SQLite path made absolute within the desk."""
+        url = self.values.store.url
+        path = url.removeprefix("sqlite:///")
+        return f"sqlite:///{(self.folder / path).resolve()}" if path != url else url
+
+    def problem(self, path: tuple[str | int, ...], code: str, message: str, hint: str) -> Problem:
+        """Return a Problem at the place of *path* in tocsin.toml."""
+        line, column = self._document.place(path)
+        return Problem(
+            file=self._document.file, line=line, column=column, code=code, message=message, hint=hint
+        )
+
+
+def read_settings(folder: Path, shown: str, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of the desk in *folder*; a desk without tocsin.toml has the defaults.
+
+    *shown* is the file's name in messages. Raise DeskError with every problem found.
+    """
+    path = folder / FILE
+    document = read_toml(shown, path.read_bytes() if path.is_file() else b"")
+    overrides, problems = _overrides(environ)
+    values: dict[str, Any] = _merged(document.value, overrides)
+    try:
+        checked = SettingsFile.model_validate(values)
+    except ValidationError as error:
+        found = problems_of(error, SettingsFile, shown, document.place)
+        raise DeskError([*problems, *(_at_variable(problem, error, overrides) for problem in found)]) from error
+    settings = Settings(checked, document, folder, {})
+    settings.endpoints = _endpoints(settings, environ, problems)
+    problems += _contradictions(settings)
+    if problems:
+        raise DeskError(problems)
+    return settings
+
+
+def _overrides(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return what the variables `TOCSIN_SECTION__KEY` set, as a tree of settings."""
+    tree: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        *parents, key = variable.removeprefix(PREFIX).lower().split("__")
+        if len(parents) != 1 or parents[0] not in {"site", "server", "store", "engine", "polling"}:
+            hint = "a setting is overridden as TOCSIN_SECTION__KEY: TOCSIN_SERVER__PORT=8000"
+            message = f"the environment variable {variable} names no setting"
+            problems.append(
+                Problem(file=f"${variable}", line=1, column=1, code="S106", message=message, hint=hint)
+            )
+            continue
+        tree.setdefault(parents[0], {})[key] = _toml_value(environ[variable])
+    return tree, problems
+
+
+def _toml_value(written: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {written}")["value"]
+    except tomllib.TOMLDecodeError:
+        return written
+
+
+def _merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for section, keys in overrides.items():
+        below = merged.get(section, {})
+        merged[section] = {**below, **keys} if isinstance(below, dict) else keys
+    return merged
+
+
+def _at_variable(problem: Problem, error: ValidationError, overrides: Mapping[str, Any]) -> Problem:
+    """Return *problem*, placed at the environment variable when that is what is wrong."""
+    for detail in error.errors():
+        section, *keys = map(str, detail["loc"]) if detail["loc"] else [""]
+        if keys and keys[0] in overrides.get(section, {}) and f"`{keys[-1]}`" in problem.message:
+            name = f"${PREFIX}{section}__{keys[0]}".upper()
+            return Problem(
+                file=name, line=1, column=1, code=problem.code, message=problem.message, hint=problem.hint
+            )
+    return problem
+
+
+def _endpoints(
+    settings: Settings, environ: Mapping[str, str], problems: list[Problem]
+) -> dict[str, EndpointSpec]:
+    specs: dict[str, EndpointSpec] = {}
+    for name, endpoint in settings.values.endpoints.items():
+        at = ("endpoints", name)
+        try:
+            specs[name] = EndpointSpec(
+                name=name,
+                url=_url(settings, (*at, "url"), endpoint.url, environ),
+                secrets=(_signing_key(settings, (*at, "secret"), endpoint.secret, environ),),
+                events=endpoint.events,
+                allow_private=endpoint.allow_private,
+            )
+        except DeskError as error:
+            problems.extend(error.problems)
+        for event in endpoint.events:
+            if event not in EVENTS:
+                message = f"there is no event {event!r}"
+                hint = did_you_mean(event, EVENTS)
+                problems.append(settings.problem((*at, "events"), "S105", message, hint))
+    return specs
+
+
+def _url(
+    settings: Settings, at: tuple[str, ...], url: str | SecretReference, environ: Mapping[str, str]
+) -> str:
+    if isinstance(url, str):
+        return url
+    try:
+        return web_address(_secret(settings, at, url, environ))
+    except PydanticCustomError as error:
+        message = f"what `url` refers to is {error.message()}"
+        raise DeskError([settings.problem(at, "S104", message, "")]) from error
+
+
+def _signing_key(
+    settings: Settings, at: tuple[str, ...], reference: SecretReference, environ: Mapping[str, str]
+) -> str:
+    secret = _secret(settings, at, reference, environ)
+    if reason := check_secret(secret):
+        hint = "make one with: tocsin endpoints new-secret"
+        raise DeskError([settings.problem(at, "S108", f"the secret cannot be used: {reason}", hint)])
+    return secret
+
+
+def _secret(
+    settings: Settings, at: tuple[str, ...], reference: SecretReference, environ: Mapping[str, str]
+) -> str:
+    if bool(reference.env) == bool(reference.file):
+        hint = 'write {env = "NEWSROOM_SECRET"} or {file = "newsroom.secret"}'
+        raise DeskError([settings.problem(at, "S107", "a secret names one variable or one file", hint)])
+    if reference.env:
+        if value := environ.get(reference.env, "").strip():
+            return value
+        message = f"the environment variable {reference.env} is not set"
+        hint = f"set it before you start: export {reference.env}=whsec_…"
+        raise DeskError([settings.problem(at, "S107", message, hint)])
+    path = settings.folder / reference.file
+    try:
+        if value := path.read_text("utf-8").strip():
+            return value
+        reason = "is empty"
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "cannot be read: " + (getattr(error, "strerror", None) or "not UTF-8")
+    hint = "put the secret into it, readable by tocsin alone"
+    raise DeskError([settings.problem(at, "S107", f"the secret file {reference.file} {reason}", hint)])
+
+
+def _contradictions(settings: Settings) -> list[Problem]:
+    problems: list[Problem] = []
+    polling = settings.values.polling
+    if polling.min > polling.max:
+        message = "`min` is longer than `max`"
+        problems.append(settings.problem(("polling", "min"), "S109", message, "swap the two"))
+    if "all" in settings.values.feeds:
+        message = "the feed `all` is there already: it holds every match"
+        problems.append(settings.problem(("feeds", "all"), "S110", message, "choose another name"))
+    return problems
