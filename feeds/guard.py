@@ -1,0 +1,281 @@
+"""Keeps outgoing connections away from addresses that are nobody's business on the internet.
+
+A feed, a redirect or a webhook may name a host that leads back into our own
+network. The name is resolved once, every address that it has is judged, and
+the connection goes to an address that was judged: nothing is connected to,
+not even as a probe, before that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Container,
+    Iterable,
+    Sequence,
+)
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Literal
+
+import httpcore
+
+Kind = Literal[
+    "denied",
+    "dns",
+    "connect",
+    "tls",
+    "timeout",
+    "too large",
+    "truncated",
+    "encoding",
+    "redirects",
+    "protocol",
+    "address",
+]
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Gives the addresses of a host, best first; raises OSError where there is none."""
+
+WEB_PORTS = frozenset({80, 443})
+
+_PRIVATE = {
+    IPv4Network("10.0.0.0/8"): "a private address",
+    IPv4Network("172.16.0.0/12"): "a private address",
+    IPv4Network("192.168.0.0/16"): "a private address",
+    IPv4Network("127.0.0.0/8"): "a loopback address",
+    IPv4Network("100.64.0.0/10"): "an address inside a provider's network",
+    IPv6Network("::1/128"): "a loopback address",
+    IPv6Network("fc00::/7"): "a private address",
+}
+"""What `allow_private` opens."""
+
+# The registries of special-purpose addresses (RFC 6890 and its successors) are written out
+# because `ipaddress` knows a different part of them in each release of Python: 3.11.7 calls
+# multicast, 6to4 and IPv4-compatible forms of 127.0.0.1 global.
+_CLOSED = {
+    IPv4Network("0.0.0.0/8"): "an unspecified address",
+    IPv4Network("169.254.0.0/16"): "a link-local address",
+    IPv4Network("192.0.0.0/24"): "a reserved address",
+    IPv4Network("192.0.2.0/24"): "an address for documentation",
+    IPv4Network("192.88.99.0/24"): "a 6to4 relay",
+    IPv4Network("198.18.0.0/15"): "an address for benchmarks",
+    IPv4Network("198.51.100.0/24"): "an address for documentation",
+    IPv4Network("203.0.113.0/24"): "an address for documentation",
+    IPv4Network("224.0.0.0/4"): "a multicast address",
+    IPv4Network("240.0.0.0/4"): "a reserved address",
+    IPv6Network("::/128"): "an unspecified address",
+    IPv6Network("::/96"): "an IPv4-compatible address",
+    IPv6Network("2001::/32"): "a Teredo address",
+    IPv6Network("2001::/23"): "a reserved address",
+    IPv6Network("2001:db8::/32"): "an address for documentation",
+    IPv6Network("2002::/16"): "a 6to4 address",
+    IPv6Network("3fff::/20"): "an address for documentation",
+    IPv6Network("fe80::/10"): "a link-local address",
+    IPv6Network("ff00::/8"): "a multicast address",
+}
+_NAT64 = IPv6Network("64:ff9b::/96")
+_ALLOCATED = IPv6Network("2000::/3")
+"""All IPv6 addresses given out so far; the rest is special or belongs to nobody."""
+
+_ONE_CONNECT = 8.0
+"""Seconds for one address: the third repetition of a lost SYN is sent after seven."""
+
+
+class OutgoingError(Exception):
+    """A request that came to nothing; its text is the reason, one line for a person.
+
+    *kind* sorts it. The text names hosts and nothing else of an address: paths
+    and queries are where services keep their secrets.
+    """
+
+    def __init__(self, kind: Kind, reason: str) -> None:
+        super().__init__(" ".join(reason.split()))
+        self.kind = kind
+
+    @property
+    def reason(self) -> str:
+        """Return what the text says."""
+        return str(self)
+
+
+def denied(address: str, *, allow_private: bool = False) -> str | None:
+    """Return why nothing may be sent to the IP address *address*, or None if it may.
+
+    IPv4 addresses inside IPv6 ones (v4-mapped, NAT64) are judged as themselves.
+    *allow_private* opens private, loopback and shared (RFC 6598) addresses, and no others.
+
+    >>> denied("127.0.0.1")
+    'a loopback address'
+    >>> denied("127.0.0.1", allow_private=True)
+    >>> denied("169.254.169.254", allow_private=True)
+    'a link-local address'
+    """
+    try:
+        plain = _plain(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return "not an IP address"
+    private = next((why for network, why in _PRIVATE.items() if plain in network), None)
+    if private:
+        return None if allow_private else private
+    closed = next((why for network, why in _CLOSED.items() if plain in network), None)
+    if closed:
+        return closed
+    if isinstance(plain, IPv6Address) and plain not in _ALLOCATED:
+        return "not a public address"
+    outside = (
+        plain.is_multicast
+        or plain.is_reserved
+        or plain.is_private
+        or not plain.is_global
+    )
+    return "not a public address" if outside else None
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return address.ipv4_mapped
+        if address in _NAT64:
+            return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address
+
+
+class SystemResolver:
+    """Resolves as the operating system does, in threads of its own.
+
+    A name server that does not answer holds a thread for many seconds; in the
+    event loop's own pool it would hold up everybody's work.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="resolve")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of *host*, without repetition; raise OSError."""
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
+        )
+        return tuple(dict.fromkeys(str(place[0]) for *_, place in found))
+
+    def close(self) -> None:
+        """Take no more questions; do not wait for answers that are still out."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connects for httpcore, to addresses that were judged.
+
+    httpcore takes the host of the `Host` header and of TLS from the URL, so that
+    connecting to a bare address changes neither.
+    """
+
+    def __init__(
+        self, resolve: Resolve, *, allow_private: bool, ports: Container[int]
+    ) -> None:
+        self._resolve = resolve
+        self._allow_private = allow_private
+        self._ports = ports
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Return a connection to the first address of *host* that takes one; raise OutgoingError."""
+        if not self._allow_private and port not in self._ports:
+            raise OutgoingError(
+                "denied",
+                f"{host} is refused: port {port} is not one of the web's, 80 and 443"
+                " (allow_private permits any port)",
+            )
+        seconds = min(timeout or _ONE_CONNECT, _ONE_CONNECT)
+        failures = []
+        for address in await self._judged(host, port):
+            try:
+                return await self._network.connect_tcp(
+                    address, port, seconds, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failures.append(_why(error))
+        reasons = ", ".join(dict.fromkeys(failures))
+        raise OutgoingError("connect", f"{host} cannot be reached: {reasons}")
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Refuse: no address of the web leads to a socket of this machine."""
+        raise OutgoingError(
+            "denied", "sockets of this machine are not for outgoing requests"
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, as httpcore does between its own retries."""
+        await asyncio.sleep(seconds)
+
+    async def _judged(self, host: str, port: int) -> Collection[str]:
+        addresses = (host,) if _is_literal(host) else await self._resolved(host, port)
+        for address in addresses:
+            why = denied(address, allow_private=self._allow_private)
+            if why:
+                never = self._allow_private or denied(address, allow_private=True)
+                hint = "" if never else " (allow_private permits that)"
+                raise OutgoingError(
+                    "denied", f"{host} is refused: it leads to {why}{hint}"
+                )
+        return addresses
+
+    async def _resolved(self, host: str, port: int) -> Collection[str]:
+        try:
+            addresses = await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            why = (
+                error.strerror
+                if isinstance(error, OSError)
+                else "it is not a host name"
+            )
+            raise OutgoingError(
+                "dns", f"{host} has no address: {why or error}"
+            ) from error
+        if not addresses:
+            raise OutgoingError("dns", f"{host} has no address")
+        return addresses
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, httpcore.ConnectTimeout):
+        return "no answer"
+    cause = error.args[0] if error.args else error
+    number = _number(cause)
+    return os.strerror(number) if number else "no connection"
+
+
+def _number(error: object) -> int | None:
+    """Return the system's number of *error*; anyio hides it in a cause, or in a group of them."""
+    while isinstance(error, BaseException):
+        if isinstance(error, OSError) and error.errno in errno.errorcode:
+            return error.errno
+        error = error.__cause__
+    return None

@@ -1,0 +1,498 @@
+"""Makes every outgoing HTTP request of the program: guarded, bounded in time and size.
+
+With feeds/guard.py it is the one module that knows which HTTP library we use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpcore
+import httpx
+
+from feeds.guard import (
+    WEB_PORTS,
+    GuardedBackend,
+    Kind,
+    OutgoingError,
+    Resolve,
+    SystemResolver,
+)
+
+__all__ = ["Kind", "Outgoing", "OutgoingError", "Reply"]
+
+LARGEST_BODY = 10 * 1024 * 1024
+LARGEST_ANSWER = 4096
+MOST_CONNECTIONS = 100
+GET_DEADLINE = timedelta(seconds=30)
+POST_DEADLINE = timedelta(seconds=20)
+
+_STEP = 64 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ACROSS_ORIGINS = frozenset(
+    {"accept", "accept-language", "if-none-match", "if-modified-since"}
+)
+"""What a server hears of us that another server has redirected us to; it gets no credentials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a server answered, whatever its status.
+
+    *headers* have lower-case names, and values as Latin-1 text, so that sending
+    one back gives the same bytes. *body* is decoded. *url* is the address that
+    answered, without credentials. *hops* are the redirects that led there: the
+    status of each, and the address that it named.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    hops: tuple[tuple[int, str], ...] = ()
+
+
+class Outgoing:
+    """The program's one way out to other servers.
+
+    Proxies and `.netrc` of the environment are ignored, for a proxy would connect
+    to what the guard refuses; `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured, for
+    receivers with a certificate authority of their own. *resolve* and *ports* are
+    what tests put in place of the system's resolver and of the ports of the web.
+    """
+
+    def __init__(
+        self,
+        user_agent: str,
+        *,
+        resolve: Resolve | None = None,
+        ports: Container[int] = WEB_PORTS,
+    ) -> None:
+        self._system = SystemResolver()
+        trusted = httpx.create_ssl_context()
+        # A connection to a private address must never serve a request that may not go there,
+        # so that each kind has its own pool.
+        self._clients = {
+            allow_private: _client(
+                user_agent,
+                GuardedBackend(
+                    resolve or self._system, allow_private=allow_private, ports=ports
+                ),
+                trusted,
+            )
+            for allow_private in (False, True)
+        }
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        cap: int = LARGEST_BODY,
+        deadline: timedelta = GET_DEADLINE,
+        max_redirects: int = 5,
+        allow_private: bool = False,
+    ) -> Reply:
+        """Return the answer of *url*, or of where it redirects to; raise OutgoingError.
+
+        *cap* bounds the decoded body in bytes, *deadline* everything from the first
+        name lookup to the last byte. Redirects keep to http and https, never go from
+        https to http, and take no credentials to another origin. Each address on the
+        way passes the guard.
+        """
+        client = self._clients[allow_private]
+        async with _limited(deadline, url):
+            return await _followed(
+                client, url, _lower(headers or {}), cap, max_redirects
+            )
+
+    async def post(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        cap: int = LARGEST_ANSWER,
+        deadline: timedelta = POST_DEADLINE,
+        allow_private: bool = False,
+    ) -> Reply:
+        """Return the answer of *url* to *body*; raise OutgoingError.
+
+        A redirect is returned as it is. The answer's body is cut at *cap* bytes, and
+        left out where it comes in an encoding that we did not ask for.
+        """
+        client = self._clients[allow_private]
+        async with _limited(deadline, url):
+            asked, credentials = _asked(url)
+            sent = {**_lower(headers), **credentials, "accept-encoding": "identity"}
+            async with _answered(client, "POST", asked, sent, body) as response:
+                return _reply(response, asked, await _start_of_body(response, cap))
+
+    async def aclose(self) -> None:
+        """Close what is open; nothing can be requested after that."""
+        for client in self._clients.values():
+            await client.aclose()
+        self._system.close()
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    """Hands httpx's requests to a pool of ours, since httpx's own takes no network backend.
+
+    httpcore's errors come through as they are; this module knows them.
+    """
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        asked = httpcore.Request(
+            request.method,
+            url,
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        answer = await self._pool.handle_async_request(asked)
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=_Body(answer)
+        )
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._answer.aiter_stream():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+
+def _client(
+    user_agent: str, backend: GuardedBackend, trusted: ssl.SSLContext
+) -> httpx.AsyncClient:
+    pool = httpcore.AsyncConnectionPool(
+        ssl_context=trusted,
+        network_backend=backend,
+        max_connections=MOST_CONNECTIONS,
+        # Hundreds of servers are asked one question each, minutes apart: hardly a kept connection
+        # is used again, and httpcore walks through all of them for each request. Without any,
+        # a pool also belongs to no event loop between two requests.
+        max_keepalive_connections=0,
+    )
+    # The jar refuses every cookie. Timeouts are left to the one deadline over everything, which
+    # a server cannot put off by sending a byte now and then.
+    return httpx.AsyncClient(
+        transport=_Transport(pool),
+        headers={"user-agent": user_agent, "accept": "*/*", "connection": "close"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        follow_redirects=False,
+        trust_env=False,
+        timeout=None,
+    )
+
+
+@asynccontextmanager
+async def _limited(deadline: timedelta, url: str) -> AsyncIterator[None]:
+    seconds = deadline.total_seconds()
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        reason = f"{_host(url)} did not answer in full within {seconds:g} s"
+        raise OutgoingError("timeout", reason) from error
+
+
+async def _followed(
+    client: httpx.AsyncClient,
+    url: str,
+    headers: dict[str, str],
+    cap: int,
+    max_redirects: int,
+) -> Reply:
+    asked, credentials = _asked(url)
+    sent = {**headers, **credentials, "accept-encoding": "gzip, deflate"}
+    seen = {asked}
+    hops: list[tuple[int, str]] = []
+    while True:
+        async with _answered(client, "GET", asked, sent) as response:
+            target = _redirect(response, asked)
+            if target is None:
+                return _reply(
+                    response,
+                    asked,
+                    await _whole_body(response, cap, asked),
+                    tuple(hops),
+                )
+        hops.append((response.status_code, str(target)))
+        if target in seen or len(hops) > max_redirects:
+            why = (
+                "in a circle" if target in seen else f"more than {max_redirects} times"
+            )
+            raise OutgoingError("redirects", f"{_host(url)} redirects {why}")
+        if _origin(target) != _origin(asked):
+            kept = _ACROSS_ORIGINS | {"accept-encoding"}
+            sent = {name: value for name, value in sent.items() if name in kept}
+        seen.add(target)
+        asked = target
+
+
+def _asked(url: str) -> tuple[httpx.URL, dict[str, str]]:
+    """Return the address to ask, without credentials and fragment, and the credentials' header."""
+    try:
+        asked = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise OutgoingError("address", "the address cannot be read as a URL") from error
+    if asked.scheme not in ("http", "https") or not asked.host:
+        raise OutgoingError("address", "the address is not one of http:// or https://")
+    plain = asked.copy_with(userinfo=b"", fragment=None)
+    if not asked.userinfo:
+        return plain, {}
+    both = f"{asked.username}:{asked.password}".encode()
+    return plain, {"authorization": f"Basic {base64.b64encode(both).decode()}"}
+
+
+def _redirect(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
+    place = response.headers.get("location")
+    if response.status_code not in _REDIRECTS or not place:
+        return None
+    try:
+        target = asked.join(place).copy_with(userinfo=b"", fragment=None)
+    except (httpx.InvalidURL, ValueError) as error:
+        reason = f"{asked.host} redirects to an address that cannot be read"
+        raise OutgoingError("redirects", reason) from error
+    if target.scheme not in ("http", "https") or not target.host:
+        raise OutgoingError(
+            "redirects", f"{asked.host} redirects to what is not on the web"
+        )
+    if asked.scheme == "https" and target.scheme == "http":
+        reason = f"{asked.host} redirects from https to http at {target.host}"
+        raise OutgoingError("redirects", reason)
+    return target
+
+
+@asynccontextmanager
+async def _answered(
+    client: httpx.AsyncClient,
+    method: str,
+    url: httpx.URL,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+) -> AsyncIterator[httpx.Response]:
+    """Give the answer with its body still to be read, and close it afterwards."""
+    with _explained(url.host, "protocol", "broke off before it answered"):
+        try:
+            raw = [
+                (name.encode(), value.encode("latin-1"))
+                for name, value in headers.items()
+            ]
+            request = client.build_request(method, url, headers=raw, content=body)
+            response = await client.send(request, stream=True)
+        except ValueError as error:
+            # Host names and header values that a URL may hold and a connection may not.
+            reason = f"the address or a header for {url.host} cannot be sent"
+            raise OutgoingError("address", reason) from error
+    try:
+        with _explained(url.host, "truncated", "broke off in the middle of its answer"):
+            yield response
+    finally:
+        await response.aclose()
+
+
+@contextmanager
+def _explained(host: str, kind: Kind, broken: str) -> Iterator[None]:
+    """Turn httpcore's errors into ours; *kind* and *broken* are for a connection that breaks."""
+    try:
+        yield
+    except httpcore.ConnectError as error:
+        # The backend explains its own failures to connect: what is left is the TLS handshake.
+        raise OutgoingError(
+            "tls", f"{host} has no trusted connection: {_tls(error)}"
+        ) from error
+    except httpcore.LocalProtocolError as error:
+        # The library's own text would show the header, which may be a credential.
+        raise OutgoingError(
+            "protocol", f"a header for {host} cannot be sent"
+        ) from error
+    except httpcore.RemoteProtocolError as error:
+        if "complete message body" in str(error) or "incomplete chunked" in str(error):
+            raise OutgoingError("truncated", f"{host} {broken}") from error
+        raise OutgoingError(
+            "protocol", f"{host} does not speak HTTP: {error}"
+        ) from error
+    except httpcore.NetworkError as error:
+        raise OutgoingError(kind, f"{host} {broken}") from error
+
+
+def _tls(error: httpcore.ConnectError) -> str:
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return cause.verify_message
+    if isinstance(cause, ssl.SSLError) and cause.reason:
+        return cause.reason.replace("_", " ").lower()
+    return "the handshake was broken off"
+
+
+def _reply(
+    response: httpx.Response,
+    url: httpx.URL,
+    body: bytes,
+    hops: tuple[tuple[int, str], ...] = (),
+) -> Reply:
+    headers: dict[str, str] = {}
+    for name, value in response.headers.raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return Reply(
+        status=response.status_code, headers=headers, body=body, url=str(url), hops=hops
+    )
+
+
+async def _whole_body(response: httpx.Response, cap: int, url: httpx.URL) -> bytes:
+    encoding = _encoding(response)
+    inflate = None if encoding is None else _Inflation(encoding)
+    body = bytearray()
+    received = 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
+        for piece in inflate.pieces(chunk) if inflate else (chunk,):
+            body += piece
+            if len(body) > cap:
+                raise _too_large(url, cap)
+        if received > cap + _STEP:  # what is packed so badly is meant to keep us busy
+            raise _too_large(url, cap)
+    if inflate and received and not inflate.ended:
+        raise OutgoingError(
+            "truncated", f"{url.host} broke off in the middle of its packed answer"
+        )
+    return bytes(body)
+
+
+def _too_large(url: httpx.URL, cap: int) -> OutgoingError:
+    return OutgoingError("too large", f"{url.host} sends more than {cap / 2**20:g} MiB")
+
+
+async def _start_of_body(response: httpx.Response, cap: int) -> bytes:
+    if response.headers.get("content-encoding", "identity").strip().lower() not in (
+        "",
+        "identity",
+    ):
+        return b""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) >= cap:
+            break
+    return bytes(body[:cap])
+
+
+def _encoding(response: httpx.Response) -> str | None:
+    """Return how the body is packed, or None; raise OutgoingError for a way not asked for.
+
+    Brotli and zstd are refused, since one small chunk of theirs may grow without bound.
+    """
+    written = response.headers.get("content-encoding", "")
+    names = [name.strip().lower() for name in written.split(",")]
+    packed = [name for name in names if name not in ("", "identity")]
+    if not packed:
+        return None
+    if packed not in (["gzip"], ["x-gzip"], ["deflate"]):
+        reason = f"the answer is packed as {written!r:.40}, which was not asked for"
+        raise OutgoingError("encoding", reason)
+    return packed[0]
+
+
+class _Inflation:
+    """Unpacks gzip and deflate in pieces of bounded size, however far they expand."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._inflate = zlib.decompressobj()
+        self._inside = False
+        self._held = b""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the packed stream has come to its own end."""
+        return self._inflate.eof
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what *chunk* unpacks to; raise OutgoingError where it is not packed as it says.
+
+        gzip may consist of several members. Other padding after the end is ignored, as
+        browsers do.
+        """
+        self._held += chunk
+        while self._inside or len(self._held) >= 2:  # two bytes tell what begins
+            if not self._inside and not self._begun():
+                return
+            yield from self._inflated()
+            if not self._inflate.eof:
+                return
+            self._inside = False
+
+    def _begun(self) -> bool:
+        if self._inflate.eof and not self._held.startswith(b"\x1f\x8b"):
+            return False
+        packed_raw = self._encoding == "deflate" and not _is_zlib(self._held)
+        window = -zlib.MAX_WBITS if packed_raw else zlib.MAX_WBITS | 32  # zlib or gzip
+        self._inflate = zlib.decompressobj(window)
+        self._inside = True
+        return True
+
+    def _inflated(self) -> Iterator[bytes]:
+        packed, self._held = self._held, b""
+        piece = self._step(packed)
+        while piece:
+            yield piece
+            # A piece that fills the bound may leave more behind even where no input is left.
+            full = len(piece) == _STEP and not self._inflate.eof
+            piece = self._step(self._inflate.unconsumed_tail) if full else b""
+        self._held = self._inflate.unused_data
+
+    def _step(self, packed: bytes) -> bytes:
+        try:
+            return self._inflate.decompress(packed, _STEP)
+        except zlib.error as error:
+            raise OutgoingError(
+                "encoding", "the answer is not packed as it says"
+            ) from error
+
+
+def _is_zlib(start: bytes) -> bool:
+    """Tell zlib's wrapping (RFC 1950) from deflate without it, which some servers send."""
+    return start[0] & 0x0F == 8 and int.from_bytes(start[:2], "big") % 31 == 0
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _host(url: str) -> str:
+    try:
+        return httpx.URL(url).host or "the server"
+    except (httpx.InvalidURL, ValueError):
+        return "the server"
