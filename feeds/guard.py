@@ -12,14 +12,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Collection,
-    Container,
-    Iterable,
-    Sequence,
-)
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal
@@ -45,7 +38,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 WEB_PORTS = frozenset({80, 443})
 
-_PRIVATE = {
+_PRIVATE: dict[IPv4Network | IPv6Network, str] = {
     IPv4Network("10.0.0.0/8"): "a private address",
     IPv4Network("172.16.0.0/12"): "a private address",
     IPv4Network("192.168.0.0/16"): "a private address",
@@ -59,7 +52,7 @@ _PRIVATE = {
 # The registries of special-purpose addresses (RFC 6890 and its successors) are written out
 # because `ipaddress` knows a different part of them in each release of Python: 3.11.7 calls
 # multicast, 6to4 and IPv4-compatible forms of 127.0.0.1 global.
-_CLOSED = {
+_CLOSED: dict[IPv4Network | IPv6Network, str] = {
     IPv4Network("0.0.0.0/8"): "an unspecified address",
     IPv4Network("169.254.0.0/16"): "a link-local address",
     IPv4Network("192.0.0.0/24"): "a reserved address",
@@ -121,21 +114,20 @@ def denied(address: str, *, allow_private: bool = False) -> str | None:
         plain = _plain(ip_address(address.partition("%")[0]))
     except ValueError:
         return "not an IP address"
-    private = next((why for network, why in _PRIVATE.items() if plain in network), None)
-    if private:
+    if private := _listed(plain, _PRIVATE):
         return None if allow_private else private
-    closed = next((why for network, why in _CLOSED.items() if plain in network), None)
-    if closed:
+    if closed := _listed(plain, _CLOSED):
         return closed
     if isinstance(plain, IPv6Address) and plain not in _ALLOCATED:
         return "not a public address"
-    outside = (
-        plain.is_multicast
-        or plain.is_reserved
-        or plain.is_private
-        or not plain.is_global
-    )
+    outside = plain.is_multicast or plain.is_reserved or plain.is_private or not plain.is_global
     return "not a public address" if outside else None
+
+
+def _listed(
+    address: IPv4Address | IPv6Address, networks: Mapping[IPv4Network | IPv6Network, str]
+) -> str | None:
+    return next((why for network, why in networks.items() if address in network), None)
 
 
 def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
@@ -160,8 +152,7 @@ class SystemResolver:
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses of *host*, without repetition; raise OSError."""
         found = await asyncio.get_running_loop().run_in_executor(
-            self._threads,
-            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
+            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         )
         return tuple(dict.fromkeys(str(place[0]) for *_, place in found))
 
@@ -177,9 +168,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     connecting to a bare address changes neither.
     """
 
-    def __init__(
-        self, resolve: Resolve, *, allow_private: bool, ports: Container[int]
-    ) -> None:
+    def __init__(self, resolve: Resolve, *, allow_private: bool, ports: Container[int]) -> None:
         self._resolve = resolve
         self._allow_private = allow_private
         self._ports = ports
@@ -193,7 +182,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Return a connection to the first address of *host* that takes one; raise OutgoingError."""
+        """Return a connection to the first address of *host* that takes one; or OutgoingError."""
         if not self._allow_private and port not in self._ports:
             raise OutgoingError(
                 "denied",
@@ -219,9 +208,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Refuse: no address of the web leads to a socket of this machine."""
-        raise OutgoingError(
-            "denied", "sockets of this machine are not for outgoing requests"
-        )
+        raise OutgoingError("denied", "sockets of this machine are not for outgoing requests")
 
     async def sleep(self, seconds: float) -> None:
         """Wait, as httpcore does between its own retries."""
@@ -234,23 +221,15 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             if why:
                 never = self._allow_private or denied(address, allow_private=True)
                 hint = "" if never else " (allow_private permits that)"
-                raise OutgoingError(
-                    "denied", f"{host} is refused: it leads to {why}{hint}"
-                )
+                raise OutgoingError("denied", f"{host} is refused: it leads to {why}{hint}")
         return addresses
 
     async def _resolved(self, host: str, port: int) -> Collection[str]:
         try:
             addresses = await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            why = (
-                error.strerror
-                if isinstance(error, OSError)
-                else "it is not a host name"
-            )
-            raise OutgoingError(
-                "dns", f"{host} has no address: {why or error}"
-            ) from error
+            why = error.strerror if isinstance(error, OSError) else "it is not a host name"
+            raise OutgoingError("dns", f"{host} has no address: {why or error}") from error
         if not addresses:
             raise OutgoingError("dns", f"{host} has no address")
         return addresses

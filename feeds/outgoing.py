@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-import zlib
 from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -18,14 +17,8 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpcore
 import httpx
 
-from feeds.guard import (
-    WEB_PORTS,
-    GuardedBackend,
-    Kind,
-    OutgoingError,
-    Resolve,
-    SystemResolver,
-)
+from feeds.guard import WEB_PORTS, GuardedBackend, Kind, OutgoingError, Resolve, SystemResolver
+from feeds.inflation import Inflation
 
 __all__ = ["Kind", "Outgoing", "OutgoingError", "Reply"]
 
@@ -37,9 +30,7 @@ POST_DEADLINE = timedelta(seconds=20)
 
 _STEP = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_ACROSS_ORIGINS = frozenset(
-    {"accept", "accept-language", "if-none-match", "if-modified-since"}
-)
+_ACROSS_ORIGINS = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
 """What a server hears of us that another server has redirected us to; it gets no credentials."""
 
 
@@ -70,11 +61,7 @@ class Outgoing:
     """
 
     def __init__(
-        self,
-        user_agent: str,
-        *,
-        resolve: Resolve | None = None,
-        ports: Container[int] = WEB_PORTS,
+        self, user_agent: str, *, resolve: Resolve | None = None, ports: Container[int] = WEB_PORTS
     ) -> None:
         self._system = SystemResolver()
         trusted = httpx.create_ssl_context()
@@ -83,9 +70,7 @@ class Outgoing:
         self._clients = {
             allow_private: _client(
                 user_agent,
-                GuardedBackend(
-                    resolve or self._system, allow_private=allow_private, ports=ports
-                ),
+                GuardedBackend(resolve or self._system, allow_private=allow_private, ports=ports),
                 trusted,
             )
             for allow_private in (False, True)
@@ -110,9 +95,7 @@ class Outgoing:
         """
         client = self._clients[allow_private]
         async with _limited(deadline, url):
-            return await _followed(
-                client, url, _lower(headers or {}), cap, max_redirects
-            )
+            return await _followed(client, url, _lower(headers or {}), cap, max_redirects)
 
     async def post(
         self,
@@ -167,9 +150,7 @@ class _Transport(httpx.AsyncBaseTransport):
             extensions=request.extensions,
         )
         answer = await self._pool.handle_async_request(asked)
-        return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Body(answer)
-        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
     async def aclose(self) -> None:
         await self._pool.aclose()
@@ -187,9 +168,7 @@ class _Body(httpx.AsyncByteStream):
         await self._answer.aclose()
 
 
-def _client(
-    user_agent: str, backend: GuardedBackend, trusted: ssl.SSLContext
-) -> httpx.AsyncClient:
+def _client(user_agent: str, backend: GuardedBackend, trusted: ssl.SSLContext) -> httpx.AsyncClient:
     pool = httpcore.AsyncConnectionPool(
         ssl_context=trusted,
         network_backend=backend,
@@ -223,11 +202,7 @@ async def _limited(deadline: timedelta, url: str) -> AsyncIterator[None]:
 
 
 async def _followed(
-    client: httpx.AsyncClient,
-    url: str,
-    headers: dict[str, str],
-    cap: int,
-    max_redirects: int,
+    client: httpx.AsyncClient, url: str, headers: dict[str, str], cap: int, max_redirects: int
 ) -> Reply:
     asked, credentials = _asked(url)
     sent = {**headers, **credentials, "accept-encoding": "gzip, deflate"}
@@ -237,17 +212,10 @@ async def _followed(
         async with _answered(client, "GET", asked, sent) as response:
             target = _redirect(response, asked)
             if target is None:
-                return _reply(
-                    response,
-                    asked,
-                    await _whole_body(response, cap, asked),
-                    tuple(hops),
-                )
+                return _reply(response, asked, await _whole_body(response, cap, asked), tuple(hops))
         hops.append((response.status_code, str(target)))
         if target in seen or len(hops) > max_redirects:
-            why = (
-                "in a circle" if target in seen else f"more than {max_redirects} times"
-            )
+            why = "in a circle" if target in seen else f"more than {max_redirects} times"
             raise OutgoingError("redirects", f"{_host(url)} redirects {why}")
         if _origin(target) != _origin(asked):
             kept = _ACROSS_ORIGINS | {"accept-encoding"}
@@ -281,9 +249,7 @@ def _redirect(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
         reason = f"{asked.host} redirects to an address that cannot be read"
         raise OutgoingError("redirects", reason) from error
     if target.scheme not in ("http", "https") or not target.host:
-        raise OutgoingError(
-            "redirects", f"{asked.host} redirects to what is not on the web"
-        )
+        raise OutgoingError("redirects", f"{asked.host} redirects to what is not on the web")
     if asked.scheme == "https" and target.scheme == "http":
         reason = f"{asked.host} redirects from https to http at {target.host}"
         raise OutgoingError("redirects", reason)
@@ -301,10 +267,7 @@ async def _answered(
     """Give the answer with its body still to be read, and close it afterwards."""
     with _explained(url.host, "protocol", "broke off before it answered"):
         try:
-            raw = [
-                (name.encode(), value.encode("latin-1"))
-                for name, value in headers.items()
-            ]
+            raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
             request = client.build_request(method, url, headers=raw, content=body)
             response = await client.send(request, stream=True)
         except ValueError as error:
@@ -325,20 +288,14 @@ def _explained(host: str, kind: Kind, broken: str) -> Iterator[None]:
         yield
     except httpcore.ConnectError as error:
         # The backend explains its own failures to connect: what is left is the TLS handshake.
-        raise OutgoingError(
-            "tls", f"{host} has no trusted connection: {_tls(error)}"
-        ) from error
+        raise OutgoingError("tls", f"{host} has no trusted connection: {_tls(error)}") from error
     except httpcore.LocalProtocolError as error:
         # The library's own text would show the header, which may be a credential.
-        raise OutgoingError(
-            "protocol", f"a header for {host} cannot be sent"
-        ) from error
+        raise OutgoingError("protocol", f"a header for {host} cannot be sent") from error
     except httpcore.RemoteProtocolError as error:
         if "complete message body" in str(error) or "incomplete chunked" in str(error):
             raise OutgoingError("truncated", f"{host} {broken}") from error
-        raise OutgoingError(
-            "protocol", f"{host} does not speak HTTP: {error}"
-        ) from error
+        raise OutgoingError("protocol", f"{host} does not speak HTTP: {error}") from error
     except httpcore.NetworkError as error:
         raise OutgoingError(kind, f"{host} {broken}") from error
 
@@ -346,30 +303,25 @@ def _explained(host: str, kind: Kind, broken: str) -> Iterator[None]:
 def _tls(error: httpcore.ConnectError) -> str:
     cause = error.args[0] if error.args else None
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return cause.verify_message
+        return str(cause.verify_message)
     if isinstance(cause, ssl.SSLError) and cause.reason:
         return cause.reason.replace("_", " ").lower()
     return "the handshake was broken off"
 
 
 def _reply(
-    response: httpx.Response,
-    url: httpx.URL,
-    body: bytes,
-    hops: tuple[tuple[int, str], ...] = (),
+    response: httpx.Response, url: httpx.URL, body: bytes, hops: tuple[tuple[int, str], ...] = ()
 ) -> Reply:
     headers: dict[str, str] = {}
     for name, value in response.headers.raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return Reply(
-        status=response.status_code, headers=headers, body=body, url=str(url), hops=hops
-    )
+    return Reply(status=response.status_code, headers=headers, body=body, url=str(url), hops=hops)
 
 
 async def _whole_body(response: httpx.Response, cap: int, url: httpx.URL) -> bytes:
     encoding = _encoding(response)
-    inflate = None if encoding is None else _Inflation(encoding)
+    inflate = None if encoding is None else Inflation(encoding)
     body = bytearray()
     received = 0
     async for chunk in response.aiter_raw():
@@ -381,9 +333,7 @@ async def _whole_body(response: httpx.Response, cap: int, url: httpx.URL) -> byt
         if received > cap + _STEP:  # what is packed so badly is meant to keep us busy
             raise _too_large(url, cap)
     if inflate and received and not inflate.ended:
-        raise OutgoingError(
-            "truncated", f"{url.host} broke off in the middle of its packed answer"
-        )
+        raise OutgoingError("truncated", f"{url.host} broke off in the middle of its packed answer")
     return bytes(body)
 
 
@@ -392,10 +342,7 @@ def _too_large(url: httpx.URL, cap: int) -> OutgoingError:
 
 
 async def _start_of_body(response: httpx.Response, cap: int) -> bytes:
-    if response.headers.get("content-encoding", "identity").strip().lower() not in (
-        "",
-        "identity",
-    ):
+    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         return b""
     body = bytearray()
     async for chunk in response.aiter_raw():
@@ -410,7 +357,7 @@ def _encoding(response: httpx.Response) -> str | None:
 
     Brotli and zstd are refused, since one small chunk of theirs may grow without bound.
     """
-    written = response.headers.get("content-encoding", "")
+    written: str = response.headers.get("content-encoding", "")
     names = [name.strip().lower() for name in written.split(",")]
     packed = [name for name in names if name not in ("", "identity")]
     if not packed:
@@ -419,68 +366,6 @@ def _encoding(response: httpx.Response) -> str | None:
         reason = f"the answer is packed as {written!r:.40}, which was not asked for"
         raise OutgoingError("encoding", reason)
     return packed[0]
-
-
-class _Inflation:
-    """Unpacks gzip and deflate in pieces of bounded size, however far they expand."""
-
-    def __init__(self, encoding: str) -> None:
-        self._encoding = encoding
-        self._inflate = zlib.decompressobj()
-        self._inside = False
-        self._held = b""
-
-    @property
-    def ended(self) -> bool:
-        """Whether the packed stream has come to its own end."""
-        return self._inflate.eof
-
-    def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what *chunk* unpacks to; raise OutgoingError where it is not packed as it says.
-
-        gzip may consist of several members. Other padding after the end is ignored, as
-        browsers do.
-        """
-        self._held += chunk
-        while self._inside or len(self._held) >= 2:  # two bytes tell what begins
-            if not self._inside and not self._begun():
-                return
-            yield from self._inflated()
-            if not self._inflate.eof:
-                return
-            self._inside = False
-
-    def _begun(self) -> bool:
-        if self._inflate.eof and not self._held.startswith(b"\x1f\x8b"):
-            return False
-        packed_raw = self._encoding == "deflate" and not _is_zlib(self._held)
-        window = -zlib.MAX_WBITS if packed_raw else zlib.MAX_WBITS | 32  # zlib or gzip
-        self._inflate = zlib.decompressobj(window)
-        self._inside = True
-        return True
-
-    def _inflated(self) -> Iterator[bytes]:
-        packed, self._held = self._held, b""
-        piece = self._step(packed)
-        while piece:
-            yield piece
-            # A piece that fills the bound may leave more behind even where no input is left.
-            full = len(piece) == _STEP and not self._inflate.eof
-            piece = self._step(self._inflate.unconsumed_tail) if full else b""
-        self._held = self._inflate.unused_data
-
-    def _step(self, packed: bytes) -> bytes:
-        try:
-            return self._inflate.decompress(packed, _STEP)
-        except zlib.error as error:
-            raise OutgoingError(
-                "encoding", "the answer is not packed as it says"
-            ) from error
-
-
-def _is_zlib(start: bytes) -> bool:
-    """Tell zlib's wrapping (RFC 1950) from deflate without it, which some servers send."""
-    return start[0] & 0x0F == 8 and int.from_bytes(start[:2], "big") % 31 == 0
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,151 @@
+"""Writes the JSON objects that endpoints get: one function for each type of event.
+
+The bodies are those of Standard Webhooks 1.0.0 (`type`, `timestamp`, `data`), as
+plain values in the order in which they are sent.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rules import Because, Entry, Match, Rule
+    from store import Source
+
+EVENTS = ("match.created", "match.updated", "source.failing", "source.recovered", "endpoint.test")
+"""The types of events that an endpoint may ask for."""
+
+MOST_PLACES = 50
+LONGEST_TEXT = 1000
+"""Characters of a summary, title, quote or context. With MOST_PLACES it bounds a payload; the
+whole article is behind its links."""
+
+
+def match_created(
+    *,
+    rule: Rule,
+    match: Match,
+    entry: Entry,
+    entry_id: str,
+    match_id: str,
+    seen: datetime,
+    now: datetime,
+    base_url: str,
+) -> dict[str, Any]:
+    """Return the payload that tells of a new match; the store fills in `data.seq`."""
+    data = _match(rule, match, entry, entry_id, match_id, seen, base_url)
+    return _event("match.created", now, data)
+
+
+def match_updated(
+    *,
+    rule: Rule,
+    match: Match,
+    entry: Entry,
+    entry_id: str,
+    match_id: str,
+    seen: datetime,
+    now: datetime,
+    base_url: str,
+    lost: bool = False,
+) -> dict[str, Any]:
+    """Return the payload that tells of an edit to an entry that had matched.
+
+    It is that of match_created with `data.lost`, which says that the entry's
+    present text does not match any more.
+    """
+    data = _match(rule, match, entry, entry_id, match_id, seen, base_url)
+    return _event("match.updated", now, {**data, "lost": lost})
+
+
+def endpoint_test(*, endpoint: str, now: datetime, base_url: str) -> dict[str, Any]:
+    """Return the payload that tries whether *endpoint* listens and verifies."""
+    data = {"endpoint": endpoint, "links": {"home": f"{base_url.rstrip('/')}/"}}
+    return _event("endpoint.test", now, data)
+
+
+def source_failing(
+    *, source: Source, error: str, failures: int, now: datetime, base_url: str
+) -> dict[str, Any]:
+    """Return the payload that tells that *source* could not be read *failures* times in a row."""
+    data = {
+        "source": _source(source),
+        "error": _cut(error),
+        "failures": failures,
+        "links": _source_links(base_url),
+    }
+    return _event("source.failing", now, data)
+
+
+def source_recovered(*, source: Source, now: datetime, base_url: str) -> dict[str, Any]:
+    """Return the payload that tells that *source*, as it stood before, can be read again."""
+    data = {
+        "source": _source(source),
+        "failures": source.failures,
+        "links": _source_links(base_url),
+    }
+    return _event("source.recovered", now, data)
+
+
+def _event(kind: str, now: datetime, data: dict[str, Any]) -> dict[str, Any]:
+    return {"type": kind, "timestamp": _instant(now), "data": data}
+
+
+def _match(
+    rule: Rule,
+    match: Match,
+    entry: Entry,
+    entry_id: str,
+    match_id: str,
+    seen: datetime,
+    base_url: str,
+) -> dict[str, Any]:
+    base = base_url.rstrip("/")
+    return {
+        "seq": None,
+        "rule": {"id": rule.id, "title": rule.title, "version": match.version},
+        "entry": {
+            "id": entry_id,
+            "url": entry.url,
+            "title": _cut(entry.title),
+            "summary": _cut(entry.summary),
+            "source": entry.source,
+            "lang": entry.lang,
+            "authors": list(entry.authors),
+            "published": _instant(entry.published) if entry.published else None,
+            "seen": _instant(seen),
+            "sha256": entry.sha256,
+        },
+        "because": [_because(place) for place in match.because[:MOST_PLACES]],
+        "links": {"match": f"{base}/matches/{match_id}", "feed": f"{base}/feeds/{rule.id}.atom"},
+    }
+
+
+def _because(place: Because) -> dict[str, Any]:
+    return {
+        "term": place.term,
+        "field": place.field,
+        "start": place.start,
+        "end": place.end,
+        "quote": _cut(place.quote),
+        "context": _cut(place.context),
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    reached = source.succeeded_at
+    return {"name": source.name, "succeeded": _instant(reached) if reached else None}
+
+
+def _source_links(base_url: str) -> dict[str, str]:
+    return {"sources": f"{base_url.rstrip('/')}/sources"}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
+
+def _instant(instant: datetime) -> str:
+    """Return *instant* as RFC 3339 in UTC; fractions of a second only where it has some."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
