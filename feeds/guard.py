@@ -12,6 +12,7 @@ import asyncio
 import errno
 import os
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -193,8 +194,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         failures = []
         for address in await self._judged(host, port):
             try:
-                return await self._network.connect_tcp(
-                    address, port, seconds, local_address, socket_options
+                return _Plain(
+                    await self._network.connect_tcp(
+                        address, port, seconds, local_address, socket_options
+                    )
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failures.append(_why(error))
@@ -233,6 +236,40 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         if not addresses:
             raise OutgoingError("dns", f"{host} has no address")
         return addresses
+
+
+class _Plain(httpcore.AsyncNetworkStream):
+    """A connection that is closed where a deadline ends its TLS handshake.
+
+    httpcore 1.0.9 closes it for errors and forgets to do so when it is cancelled.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
 
 
 def _is_literal(host: str) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
@@ -64,12 +63,12 @@ class Outgoing:
         self, user_agent: str, *, resolve: Resolve | None = None, ports: Container[int] = WEB_PORTS
     ) -> None:
         self._system = SystemResolver()
+        self._user_agent = user_agent
         trusted = httpx.create_ssl_context()
         # A connection to a private address must never serve a request that may not go there,
         # so that each kind has its own pool.
-        self._clients = {
-            allow_private: _client(
-                user_agent,
+        self._transports = {
+            allow_private: _Transport(
                 GuardedBackend(resolve or self._system, allow_private=allow_private, ports=ports),
                 trusted,
             )
@@ -93,9 +92,11 @@ class Outgoing:
         https to http, and take no credentials to another origin. Each address on the
         way passes the guard.
         """
-        client = self._clients[allow_private]
+        own = {"accept-encoding": "gzip, deflate", **self._own}
+        transport = self._transports[allow_private]
         async with _limited(deadline, url):
-            return await _followed(client, url, _lower(headers or {}), cap, max_redirects)
+            sent = {"accept": "*/*", **_lower(headers or {})}
+            return await _followed(transport, url, sent, own, cap, max_redirects)
 
     async def post(
         self,
@@ -112,28 +113,44 @@ class Outgoing:
         A redirect is returned as it is. The answer's body is cut at *cap* bytes, and
         left out where it comes in an encoding that we did not ask for.
         """
-        client = self._clients[allow_private]
+        own = {"accept-encoding": "identity", **self._own}
+        transport = self._transports[allow_private]
         async with _limited(deadline, url):
             asked, credentials = _asked(url)
-            sent = {**_lower(headers), **credentials, "accept-encoding": "identity"}
-            async with _answered(client, "POST", asked, sent, body) as response:
+            sent = {"accept": "*/*", **_lower(headers), **credentials, **own}
+            async with _answered(transport, "POST", asked, sent, body) as response:
                 return _reply(response, asked, await _start_of_body(response, cap))
 
     async def aclose(self) -> None:
         """Close what is open; nothing can be requested after that."""
-        for client in self._clients.values():
-            await client.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
         self._system.close()
+
+    @property
+    def _own(self) -> dict[str, str]:
+        return {"user-agent": self._user_agent, "connection": "close"}
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    """Hands httpx's requests to a pool of ours, since httpx's own takes no network backend.
+    """Sends httpx's requests through httpcore, since httpx's own transport takes no backend.
 
-    httpcore's errors come through as they are; this module knows them.
+    It is used without httpx's client, which reads cookies and redirects even where it
+    is told not to follow them, and fails on a `Location` that cannot be read. Timeouts
+    are left to the one deadline over everything, which a server cannot put off by
+    sending a byte now and then. httpcore's errors come through as they are.
     """
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self._pool = pool
+    def __init__(self, backend: GuardedBackend, trusted: ssl.SSLContext) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=trusted,
+            network_backend=backend,
+            max_connections=MOST_CONNECTIONS,
+            # Hundreds of servers are asked one question each, minutes apart: hardly a kept
+            # connection is used again, and httpcore walks through all of them for each request.
+            # Without any, a pool also belongs to no event loop between two requests.
+            max_keepalive_connections=0,
+        )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = httpcore.URL(
@@ -168,28 +185,6 @@ class _Body(httpx.AsyncByteStream):
         await self._answer.aclose()
 
 
-def _client(user_agent: str, backend: GuardedBackend, trusted: ssl.SSLContext) -> httpx.AsyncClient:
-    pool = httpcore.AsyncConnectionPool(
-        ssl_context=trusted,
-        network_backend=backend,
-        max_connections=MOST_CONNECTIONS,
-        # Hundreds of servers are asked one question each, minutes apart: hardly a kept connection
-        # is used again, and httpcore walks through all of them for each request. Without any,
-        # a pool also belongs to no event loop between two requests.
-        max_keepalive_connections=0,
-    )
-    # The jar refuses every cookie. Timeouts are left to the one deadline over everything, which
-    # a server cannot put off by sending a byte now and then.
-    return httpx.AsyncClient(
-        transport=_Transport(pool),
-        headers={"user-agent": user_agent, "accept": "*/*", "connection": "close"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        follow_redirects=False,
-        trust_env=False,
-        timeout=None,
-    )
-
-
 @asynccontextmanager
 async def _limited(deadline: timedelta, url: str) -> AsyncIterator[None]:
     seconds = deadline.total_seconds()
@@ -202,14 +197,19 @@ async def _limited(deadline: timedelta, url: str) -> AsyncIterator[None]:
 
 
 async def _followed(
-    client: httpx.AsyncClient, url: str, headers: dict[str, str], cap: int, max_redirects: int
+    transport: _Transport,
+    url: str,
+    headers: Mapping[str, str],
+    own: Mapping[str, str],
+    cap: int,
+    max_redirects: int,
 ) -> Reply:
     asked, credentials = _asked(url)
-    sent = {**headers, **credentials, "accept-encoding": "gzip, deflate"}
+    sent = {**headers, **credentials}
     seen = {asked}
     hops: list[tuple[int, str]] = []
     while True:
-        async with _answered(client, "GET", asked, sent) as response:
+        async with _answered(transport, "GET", asked, {**sent, **own}) as response:
             target = _redirect(response, asked)
             if target is None:
                 return _reply(response, asked, await _whole_body(response, cap, asked), tuple(hops))
@@ -218,8 +218,7 @@ async def _followed(
             why = "in a circle" if target in seen else f"more than {max_redirects} times"
             raise OutgoingError("redirects", f"{_host(url)} redirects {why}")
         if _origin(target) != _origin(asked):
-            kept = _ACROSS_ORIGINS | {"accept-encoding"}
-            sent = {name: value for name, value in sent.items() if name in kept}
+            sent = {name: value for name, value in sent.items() if name in _ACROSS_ORIGINS}
         seen.add(target)
         asked = target
 
@@ -258,7 +257,7 @@ def _redirect(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
 
 @asynccontextmanager
 async def _answered(
-    client: httpx.AsyncClient,
+    transport: _Transport,
     method: str,
     url: httpx.URL,
     headers: Mapping[str, str],
@@ -268,8 +267,8 @@ async def _answered(
     with _explained(url.host, "protocol", "broke off before it answered"):
         try:
             raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-            request = client.build_request(method, url, headers=raw, content=body)
-            response = await client.send(request, stream=True)
+            request = httpx.Request(method, url, headers=raw, content=body)
+            response = await transport.handle_async_request(request)
         except ValueError as error:
             # Host names and header values that a URL may hold and a connection may not.
             reason = f"the address or a header for {url.host} cannot be sent"
@@ -288,7 +287,7 @@ def _explained(host: str, kind: Kind, broken: str) -> Iterator[None]:
         yield
     except httpcore.ConnectError as error:
         # The backend explains its own failures to connect: what is left is the TLS handshake.
-        raise OutgoingError("tls", f"{host} has no trusted connection: {_tls(error)}") from error
+        raise OutgoingError("tls", f"{host} offers no safe connection: {_tls(error)}") from error
     except httpcore.LocalProtocolError as error:
         # The library's own text would show the header, which may be a credential.
         raise OutgoingError("protocol", f"a header for {host} cannot be sent") from error

@@ -17,9 +17,11 @@ EVENTS = ("match.created", "match.updated", "source.failing", "source.recovered"
 """The types of events that an endpoint may ask for."""
 
 MOST_PLACES = 50
-LONGEST_TEXT = 1000
-"""Characters of a summary, title, quote or context. With MOST_PLACES it bounds a payload; the
-whole article is behind its links."""
+LONGEST_SUMMARY = 1000
+LONGEST_TEXT = 300
+"""Characters of a title, a quote or a context. These bounds keep a payload to some 20 KB; the
+whole article stands behind its links."""
+MOST_AUTHORS = 20
 
 
 def match_created(
@@ -109,10 +111,10 @@ def _match(
             "id": entry_id,
             "url": entry.url,
             "title": _cut(entry.title),
-            "summary": _cut(entry.summary),
+            "summary": _cut(entry.summary, LONGEST_SUMMARY),
             "source": entry.source,
             "lang": entry.lang,
-            "authors": list(entry.authors),
+            "authors": [_cut(author) for author in entry.authors[:MOST_AUTHORS]],
             "published": _instant(entry.published) if entry.published else None,
             "seen": _instant(seen),
             "sha256": entry.sha256,
@@ -142,8 +144,8 @@ def _source_links(base_url: str) -> dict[str, str]:
     return {"sources": f"{base_url.rstrip('/')}/sources"}
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+def _cut(text: str, longest: int = LONGEST_TEXT) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _instant(instant: datetime) -> str:

@@ -76,7 +76,7 @@ def check_secret(secret: str) -> str | None:
     return None
 
 
-def sign(secrets: Sequence[str], id: str, at: datetime, body: bytes) -> Mapping[str, str]:
+def sign(secrets: Sequence[str], webhook_id: str, at: datetime, body: bytes) -> Mapping[str, str]:
     """Return the three headers that prove to a receiver who sent *body*, and when.
 
     There is one signature for each of *secrets*, so that a receiver can change from
@@ -88,9 +88,11 @@ def sign(secrets: Sequence[str], id: str, at: datetime, body: bytes) -> Mapping[
     instant = datetime.fromtimestamp(seconds, UTC)
     text = body.decode()
     return {
-        "webhook-id": id,
+        "webhook-id": webhook_id,
         "webhook-timestamp": str(seconds),
-        "webhook-signature": " ".join(Webhook(key).sign(id, instant, text) for key in secrets),
+        "webhook-signature": " ".join(
+            Webhook(key).sign(webhook_id, instant, text) for key in secrets
+        ),
     }
 
 
@@ -198,12 +200,9 @@ def _shown(reply: Reply, secrets: Sequence[str]) -> str:
     head = f"{reply.status} {_phrase(reply.status)}".rstrip()
     text = reply.body.decode("utf-8", "replace")
     for secret in secrets:
-        for form in (
-            secret,
-            secret.removeprefix(_PREFIX),
-            secret.removeprefix(_PREFIX).rstrip("="),
-        ):
-            text = text.replace(form, "[secret]")
+        # A receiver may repeat it with or without what stands around the key itself.
+        key = secret.removeprefix(_PREFIX).rstrip("=")
+        text = re.sub(f"(?:{_PREFIX})?{re.escape(key)}=*", "[secret]", text) if key else text
     return _UNPRINTABLE.sub("�", f"{head}\n\n{text}" if text else head)
 
 

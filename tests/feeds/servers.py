@@ -32,12 +32,14 @@ Answer = bytes | Callable[[Asked], bytes | AsyncIterator[bytes]]
 
 @dataclass(slots=True, kw_only=True)
 class Server:
-    """A listening server: what it was asked, and how many connections reached it."""
+    """A listening server: what it was asked, and how many connections reached it
+    and how many of those are open."""
 
     port: int
     scheme: str = "http"
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
+    open: int = 0
 
     @property
     def url(self) -> str:
@@ -85,7 +87,7 @@ def drip(data: bytes, every: float, *, first: bytes = b"") -> Answer:
 
 @asynccontextmanager
 async def serving(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    """Serve *answers* on 127.0.0.1 and, where there is one, ::1: one a request, the last for ever."""
+    """Serve *answers* on 127.0.0.1 and, if it exists, ::1: one a request, the last for ever."""
     server = Server(port=0, scheme="https" if tls else "http")
     at_work: set[asyncio.Task[None]] = set()
 
@@ -94,6 +96,7 @@ async def serving(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncI
         assert task is not None
         at_work.add(task)
         server.connections += 1
+        server.open += 1
         try:
             asked = await _asked(reader)
             server.asked.append(asked)
@@ -102,6 +105,7 @@ async def serving(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncI
             pass  # the client has left, or the test is over
         finally:
             at_work.discard(task)
+            server.open -= 1
             writer.close()
             with suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
