@@ -1,0 +1,199 @@
+"""Folds text for comparison: one function for rules and for articles.
+
+Case, accents, compatibility forms, soft hyphens, zero-width and no-break
+characters and left-over HTML entities make no difference; offsets always
+point into the text as it was given.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+_INVISIBLE = frozenset("\u00ad\u200c\u200d\u2060\ufeff")
+_SIGNS = frozenset("™℠®©")
+_LETTERS = str.maketrans(
+    {"ı": "i", "đ": "d", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ħ": "h"}
+)
+_ENTITY = re.compile(r"&(?:amp;)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_TOKEN = re.compile(r"\d+|[^ \d]+")
+_ADDRESS = re.compile(
+    r"""(?:https?://|www\.)[^\s<>"'”’»]+ | [\w.+-]+@[\w-]+(?:\.[\w-]+)+ | \b[\w-]+(?:\.[\w-]+)+/[^\s<>"'”’»]*""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The words of a text, folded, with the offsets of each in the text as it was given."""
+
+    words: tuple[str, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+def fold(text: str, *, addresses: bool = False) -> Folded:
+    """Return the folded words of *text*.
+
+    A word is a run of letters or a run of digits. Web and e-mail addresses are
+    no words of a text, unless *addresses* says that they count.
+
+    >>> fold("La EXTORSIO\u0301N, Ley N.º32108").words
+    ('la', 'extorsion', 'ley', 'n', 'o', '32108')
+    """
+    words, starts, ends = _fast(text) or _exact(text)
+    if not addresses:
+        words, starts, ends = _without_addresses(text, words, starts, ends)
+    return Folded(tuple(words), tuple(starts), tuple(ends))
+
+
+def folded_words(text: str) -> tuple[str, ...]:
+    """Return the folded words of a part of a query."""
+    return fold(text, addresses=True).words
+
+
+_Tokens = tuple[list[str], list[int], list[int]]
+
+
+@cache
+def _folded(char: str) -> str:
+    """Return what *char* is folded to: letters, " " for what separates, "" for what vanishes."""
+    if char in _INVISIBLE:
+        return ""
+    if char in _SIGNS:
+        return " "
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
+    return "".join(map(_letter, decomposed)).translate(_LETTERS)
+
+
+def _letter(char: str) -> str:
+    category = unicodedata.category(char)
+    if category == "Mn":
+        return ""
+    return char if category[0] in "LN" or category == "Mc" else " "
+
+
+class _Table(dict[int, str]):
+    """Folds character by character for str.translate; *odd* are those that change the length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.odd: set[str] = set()
+
+    def __missing__(self, code: int) -> str:
+        folded = _folded(chr(code))
+        if len(folded) != 1:
+            self.odd.add(chr(code))
+        self[code] = folded
+        return folded
+
+
+_TABLE = _Table()
+
+
+def _fast(text: str) -> _Tokens | None:
+    """Return the words of a text in which every character keeps its place, else None."""
+    folded = text.translate(_TABLE)
+    if not _TABLE.odd.isdisjoint(text) or ("&" in text and _ENTITY.search(text)):
+        return None
+    spans = [(match.group(), match.start(), match.end()) for match in _TOKEN.finditer(folded)]
+    return [s[0] for s in spans], [s[1] for s in spans], [s[2] for s in spans]
+
+
+def _exact(text: str) -> _Tokens:
+    words: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    word: list[str] = []
+    for start, end, char in units(text):
+        folded = _folded(char) if len(char) == 1 else "".join(map(_folded, char))
+        if not folded:
+            if word and unicodedata.category(char[0]) == "Mn":
+                ends[-1] = end
+            continue
+        for letter in folded:
+            if word and (letter == " " or letter.isdecimal() != word[-1].isdecimal()):
+                words.append("".join(word))
+                word.clear()
+            if letter != " ":
+                if not word:
+                    starts.append(start)
+                    ends.append(end)
+                word.append(letter)
+                ends[-1] = end
+    if word:
+        words.append("".join(word))
+    return words, starts, ends
+
+
+def units(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the characters of *text* with start and end; an HTML entity is its character."""
+    at = 0
+    for entity in _ENTITY.finditer(text):
+        char = html.unescape(f"&{entity[1]};")
+        if char.startswith("&"):
+            continue
+        yield from ((i, i + 1, text[i]) for i in range(at, entity.start()))
+        yield entity.start(), entity.end(), char
+        at = entity.end()
+    yield from ((i, i + 1, text[i]) for i in range(at, len(text)))
+
+
+def _without_addresses(
+    text: str, words: list[str], starts: list[int], ends: list[int]
+) -> _Tokens:
+    spans = [match.span() for match in _ADDRESS.finditer(text)]
+    if not spans:
+        return words, starts, ends
+    kept = [
+        token
+        for token in zip(words, starts, ends, strict=True)
+        if not any(start <= token[1] < end for start, end in spans)
+    ]
+    return [t[0] for t in kept], [t[1] for t in kept], [t[2] for t in kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A text without accents and invisible characters, for regexes; *offsets* lead back."""
+
+    text: str
+    offsets: tuple[tuple[int, int], ...]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where [start, end) of the plain text stands in the text as it was given."""
+        return self.offsets[start][0], self.offsets[end - 1][1]
+
+
+def plain(text: str) -> Plain:
+    """Return *text* without accents and invisible characters; case and punctuation stay."""
+    chars: list[str] = []
+    offsets: list[tuple[int, int]] = []
+    for start, end, char in units(text):
+        if unicodedata.category(char[0]) == "Mn" and offsets:
+            offsets[-1] = (offsets[-1][0], end)
+            continue
+        for bare in _bare(char):
+            chars.append(bare)
+            offsets.append((start, end))
+    spans = [match.span() for match in _ADDRESS.finditer(text)]
+    for index, (start, _) in enumerate(offsets):
+        if any(first <= start < last for first, last in spans):
+            chars[index] = " "
+    return Plain("".join(chars), tuple(offsets))
+
+
+@cache
+def _bare(char: str) -> str:
+    if char in _INVISIBLE:
+        return ""
+    decomposed = unicodedata.normalize("NFKD", char)
+    return "".join(
+        " " if c.isspace() and c not in "\r\n" or c == "\u200b" else c
+        for c in decomposed
+        if unicodedata.category(c) != "Mn"
+    )

@@ -1,0 +1,155 @@
+"""Finds laws that a text cites by number, in Spanish, English, Portuguese and French."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rules.fold import Folded
+
+_LAW = frozenset("ley leyes law laws lei leis loi lois norma normas act acts".split())
+_SIGN = frozenset("n no nro nros num nums numero numeros number numbers nr nos o os".split())
+_JOIN = frozenset("y e and et o u or ou".split())
+_ARTICLE = frozenset("la las les the los as a el".split())
+_KIND = frozenset("organica general marco especial penal nacional peruana".split())
+_DRAFT = frozenset("proyecto projeto projet anteproyecto propuesta proposicion proposta".split())
+_OTHER = frozenset("decreto decretos decree by bill bills".split())
+_TO_NUMBER = re.compile(r"[\s#(\[\"“«'‘’\u200b]*|[-–—]")
+_TO_SIGN = re.compile(r"[\s#(\[\"“«'‘’,\u200b-]*")
+_AFTER_SIGN = re.compile(r"[\s.°ºª:#\u200b-]*")
+_IN_LIST = re.compile(r"\s*[,;]?\s*\)?")
+_GROUP = re.compile(r"[.,'’ \u00a0\u2007\u2009\u202f]|&nbsp;|&#160;")
+_BEFORE_BRACKET = 12
+_NEAR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A law's number and where it is cited: from the first to the last word, both inclusive."""
+
+    number: str
+    first: int
+    last: int
+
+
+def citations(text: str, folded: Folded) -> Mapping[str, tuple[Citation, ...]]:
+    """Return the laws that *text* cites, by number."""
+    reader = _Reader(text, folded)
+    found: dict[str, list[Citation]] = {}
+    for at, word in enumerate(folded.words):
+        if word in _LAW and reader.is_law(at):
+            for citation in reader.cited(at):
+                found.setdefault(citation.number, []).append(citation)
+    return {
+        number: tuple(sorted({(c.last): c for c in reversed(hits)}.values(), key=lambda c: c.first))
+        for number, hits in found.items()
+    }
+
+
+class _Reader:
+    def __init__(self, text: str, folded: Folded) -> None:
+        self._text = text
+        self._words = folded.words
+        self._starts = folded.starts
+        self._ends = folded.ends
+
+    def is_law(self, at: int) -> bool:
+        """Tell whether the law word at *at* names a law, not a draft, a decree or a by-law."""
+        if at and self._gap(at - 1) in {"-", "‑"}:
+            return False
+        before = [word for word in self._words[max(0, at - 4) : at] if word not in _ARTICLE | {"de", "of", "do"}]
+        return not before or (before[-1] not in _OTHER and before[-1] not in _DRAFT)
+
+    def cited(self, at: int) -> list[Citation]:
+        """Return the laws that are cited from the law word at *at* on."""
+        found: list[Citation] = []
+        start = self._to_number(at)
+        while start is not None and (read := self._number(start)):
+            number, last = read
+            first = at if not found and start - at <= _NEAR else start
+            found.append(Citation(number, first, last))
+            start = self._next_in_list(last)
+        return found or self._in_brackets(at)
+
+    def _to_number(self, at: int) -> int | None:
+        """Return where the number after the law word at *at* begins."""
+        here = at + 1
+        while here < len(self._words) and self._words[here] in _KIND:
+            here += 1
+        return self._past_signs(here, _TO_NUMBER)
+
+    def _past_signs(self, here: int, gap: re.Pattern[str]) -> int | None:
+        signed = False
+        while here < len(self._words):
+            allowed = _AFTER_SIGN if signed else _TO_SIGN if self._words[here] in _SIGN else gap
+            if not allowed.fullmatch(self._gap(here - 1)):
+                return None
+            if self._words[here].isdecimal():
+                return here
+            if self._words[here] not in _SIGN:
+                return None
+            signed = True
+            here += 1
+        return None
+
+    def _number(self, at: int) -> tuple[str, int] | None:
+        """Return the number that begins at *at*, its groups of three joined, and its last word."""
+        number, last = self._words[at], at
+        if len(number) <= 3:
+            separator = self._gap(last)
+            while self._continues(last, separator):
+                last += 1
+                number += self._words[last]
+        elif self._continues(last, ".") or self._continues(last, ","):
+            return None
+        after = self._gap(last)
+        glued = last + 1 < len(self._words) and self._words[last + 1].isdecimal()
+        if glued and after in {"-", "–", "/", "‑"}:
+            return None
+        return number, last
+
+    def _continues(self, last: int, separator: str) -> bool:
+        return (
+            last + 1 < len(self._words)
+            and len(self._words[last + 1]) == 3
+            and self._words[last + 1].isdecimal()
+            and self._gap(last) == separator
+            and bool(_GROUP.fullmatch(separator))
+        )
+
+    def _next_in_list(self, last: int) -> int | None:
+        """Return where the next number of a list of laws begins: "…, 32107 y la 32108"."""
+        here = last + 1
+        joined = "," in self._gap(last) or ";" in self._gap(last)
+        if here >= len(self._words) or not _IN_LIST.fullmatch(self._gap(last)):
+            return None
+        while here < len(self._words) and self._words[here] in _JOIN | _ARTICLE:
+            joined = joined or self._words[here] in _JOIN
+            if not self._gap(here).isspace():
+                return None
+            here += 1
+        start = self._past_signs(here, re.compile(r"\s*[,;]?\s*")) if joined else None
+        if start is None:
+            return None
+        read = self._number(start)
+        return start if read and len(read[0]) >= 4 else None
+
+    def _in_brackets(self, at: int) -> list[Citation]:
+        """Return the law whose number follows the law's name in brackets: "Ley de … (32108)"."""
+        for here in range(at + 1, min(at + _BEFORE_BRACKET, len(self._words))):
+            gap = self._gap(here - 1)
+            if re.search(r"[.;!?]\s", gap) or self._words[here] in _LAW | _DRAFT | _OTHER:
+                return []
+            if not gap.rstrip().endswith("(") or gap.count("(") != 1:
+                continue
+            start = self._past_signs(here, re.compile(r".*\(\s*", re.DOTALL))
+            read = self._number(start) if start is not None else None
+            if start is not None and read and len(read[0]) >= 4 and self._gap(read[1]).startswith(")"):
+                return [Citation(read[0], start, read[1])]
+        return []
+
+    def _gap(self, at: int) -> str:
+        """Return what stands between the word at *at* and the next."""
+        end = self._starts[at + 1] if at + 1 < len(self._starts) else len(self._text)
+        return self._text[self._ends[at] : end].replace("\u00ad", "").replace("\ufeff", "")

@@ -1,0 +1,141 @@
+"""The tree of a parsed query, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+FIELDS = ("title", "summary", "text", "url", "author", "source", "lang", "tag")
+SCOPES = ("title", "text", "url", "author", "source", "lang", "tag")
+
+Kind = Literal["word", "phrase", "prefix", "window", "regex", "law", "exact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A leaf: something that stands, or does not stand, in an entry's text.
+
+    *text* is the term as written, without its marks; *words* are its folded
+    words. *field* limits it to one scope, or is "" for title, summary and
+    text. *slop* is how many other words a window may hold.
+    """
+
+    kind: Kind
+    text: str
+    words: tuple[str, ...] = ()
+    field: str = ""
+    slop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Holds where all of *parts* hold."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Holds where one of *parts* holds."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Holds where *part* does not."""
+
+    part: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Holds where *left* and *right* stand at most *distance* words apart in one field."""
+
+    left: Term | Or
+    right: Term | Or
+    distance: int
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Holds where *term* stands at least *least* times."""
+
+    term: Term
+    least: int
+
+
+Node = Term | And | Or | Not | Near | Count
+
+
+def both(kind: type[And | Or], parts: Iterable[Node]) -> Node:
+    """Return *parts* joined by *kind*, nested ones of the same kind made one."""
+    flat: list[Node] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, kind) else [part])
+    return flat[0] if len(flat) == 1 else kind(tuple(flat))
+
+
+def terms(node: Node) -> Iterator[Term]:
+    """Yield the leaves of *node*, from left to right."""
+    match node:
+        case Term():
+            yield node
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from terms(part)
+        case Not(part):
+            yield from terms(part)
+        case Near(left, right):
+            yield from terms(left)
+            yield from terms(right)
+        case Count(term):
+            yield term
+
+
+def print_query(node: Node) -> str:
+    """Return the query that parses to *node*.
+
+    >>> print_query(And((Term("word", "paro"), Not(Term("word", "amparo")))))
+    'paro AND NOT amparo'
+    """
+    match node:
+        case Term():
+            return _term(node)
+        case And(parts):
+            return " AND ".join(_wrapped(part, Or) for part in parts)
+        case Or(parts):
+            return " OR ".join(map(print_query, parts))
+        case Not(part):
+            return f"NOT {_wrapped(part, And, Or)}"
+        case Near(left, right, distance, ordered):
+            operator = f"{'O' if ordered else ''}NEAR/{distance}"
+            return f"({_wrapped(left, Or)} {operator} {_wrapped(right, Or)})"
+        case Count(term, least):
+            return f"count({_term(term)}) >= {least}"
+
+
+def _wrapped(node: Node, *kinds: type) -> str:
+    written = print_query(node)
+    return f"({written})" if isinstance(node, kinds) else written
+
+
+def _term(term: Term) -> str:
+    scope = f"{term.field}:" if term.field else ""
+    match term.kind:
+        case "word":
+            return scope + term.text
+        case "prefix":
+            return f"{scope}{term.text}*"
+        case "phrase":
+            return f'{scope}"{term.text}"'
+        case "window":
+            return f'{scope}"{term.text}"~{term.slop}'
+        case "regex":
+            return f"{scope}/{term.text}/"
+        case "exact":
+            return f'{scope}exact:"{term.text}"'
+        case "law":
+            return f"{scope}law:{term.text}"
