@@ -1,0 +1,21 @@
+"""Decides which rules match an entry, and why. Pure: it reaches no file, network or clock."""
+
+from __future__ import annotations
+
+from rules.entry import Entry
+from rules.match import Because, Match
+from rules.problems import DeskError, Problem, RuleError
+from rules.rule import Example, Rule
+from rules.ruleset import RuleSet
+
+__all__ = [
+    "Because",
+    "DeskError",
+    "Entry",
+    "Example",
+    "Match",
+    "Problem",
+    "Rule",
+    "RuleError",
+    "RuleSet",
+]

@@ -1,0 +1,246 @@
+"""The plain matcher: judges one rule's tree on one entry, word by word."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from rules.entry import Entry
+from rules.fold import Folded, fold, plain
+from rules.language import pattern_of
+from rules.law import Citation, citations
+from rules.match import Because
+from rules.query import FIELDS, And, Count, Near, Node, Not, Or, Term, print_query
+
+MOST_PLACES = 100
+_AROUND = 70
+_DEFAULT = ("title", "summary", "text")
+_SEARCHED = {"": _DEFAULT, "text": ("summary", "text")}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hit:
+    """A term's place: its field's rank, offsets, and first and last word (for distances)."""
+
+    rank: int
+    start: int
+    end: int
+    first: int
+    last: int
+    term: str
+
+
+class Field:
+    """One field of an entry, folded once and indexed."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.rank = FIELDS.index(name)
+        self.text = text
+        self._addresses = name not in _DEFAULT
+
+    @cached_property
+    def folded(self) -> Folded:
+        return fold(self.text, addresses=self._addresses)
+
+    @cached_property
+    def index(self) -> Mapping[str, list[int]]:
+        index: dict[str, list[int]] = {}
+        for at, word in enumerate(self.folded.words):
+            index.setdefault(word, []).append(at)
+        return index
+
+    @cached_property
+    def sorted_words(self) -> list[str]:
+        return sorted(self.index)
+
+    @cached_property
+    def laws(self) -> Mapping[str, tuple[Citation, ...]]:
+        return citations(self.text, self.folded)
+
+    def hits(self, term: Term) -> list[Hit]:
+        """Return every place of *term* in this field."""
+        if term.kind == "regex":
+            return self._regex(term)
+        if term.kind == "exact":
+            return self._exact(term)
+        return [self._hit(term, first, last) for first, last in self._words(term)]
+
+    def _words(self, term: Term) -> Iterable[tuple[int, int]]:
+        match term.kind:
+            case "law":
+                return ((c.first, c.last) for c in self.laws.get(term.text, ()))
+            case "window":
+                return self._windows(term)
+            case _:
+                return self._phrases(term.words, open_end=term.kind == "prefix")
+
+    def _phrases(self, words: tuple[str, ...], *, open_end: bool) -> list[tuple[int, int]]:
+        *head, tail = words
+        length = len(words)
+        tails = self._beginning(tail) if open_end else self.index.get(tail, [])
+        found = []
+        for at in tails:
+            first = at - length + 1
+            if first >= 0 and list(self.folded.words[first:at]) == head:
+                found.append((first, at))
+        return found
+
+    def _beginning(self, prefix: str) -> list[int]:
+        words = self.sorted_words
+        low = bisect_left(words, prefix)
+        high = bisect_right(words, prefix + "\U0010ffff")
+        return sorted(at for word in words[low:high] for at in self.index[word])
+
+    def _windows(self, term: Term) -> list[tuple[int, int]]:
+        """Return the tightest windows that hold all words of *term* and few enough others."""
+        wanted: dict[str, int] = {}
+        for word in term.words:
+            wanted[word] = wanted.get(word, 0) + 1
+        places = sorted((at, word) for word in wanted for at in self.index.get(word, []))
+        found: list[tuple[int, int]] = []
+        room = len(term.words) + term.slop
+        held: dict[str, int] = dict.fromkeys(wanted, 0)
+        low = 0
+        for at, word in places:
+            held[word] += 1
+            while held[places[low][1]] > wanted[places[low][1]] or at - places[low][0] >= room:
+                held[places[low][1]] -= 1
+                low += 1
+            if all(held[w] >= wanted[w] for w in wanted):
+                found.append((places[low][0], at))
+        return found
+
+    def _hit(self, term: Term, first: int, last: int) -> Hit:
+        folded = self.folded
+        return Hit(self.rank, folded.starts[first], folded.ends[last], first, last, print_query(term))
+
+    def _spanned(self, term: Term, start: int, end: int) -> Hit:
+        first = max(bisect_right(self.folded.starts, start) - 1, 0)
+        last = max(bisect_left(self.folded.starts, end) - 1, first)
+        return Hit(self.rank, start, end, first, last, print_query(term))
+
+    def _regex(self, term: Term) -> list[Hit]:
+        bare = plain(self.text)
+        spans = (match.span() for match in pattern_of(term.text).finditer(bare.text))
+        return [self._spanned(term, *bare.span(*span)) for span in spans if span[0] < span[1]]
+
+    def _exact(self, term: Term) -> list[Hit]:
+        text = unicodedata.normalize("NFC", term.text)
+        pattern = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
+        if unicodedata.is_normalized("NFC", self.text):
+            return [self._spanned(term, *m.span()) for m in pattern.finditer(self.text)]
+        written = [
+            self._hit(term, first, last) for first, last in self._phrases(term.words, open_end=False)
+        ]
+        return [
+            hit
+            for hit in written
+            if unicodedata.normalize("NFC", self.text[hit.start : hit.end]) == text
+        ]
+
+
+class Page:
+    """An entry, made ready to be asked by any number of rules."""
+
+    def __init__(self, entry: Entry) -> None:
+        texts = {
+            "title": entry.title,
+            "summary": entry.summary,
+            "text": entry.text,
+            "url": entry.url,
+            "author": "; ".join(entry.authors),
+            "source": entry.source,
+            "lang": entry.lang,
+            "tag": "; ".join(entry.tags),
+        }
+        self._fields = {name: Field(name, text) for name, text in texts.items() if text}
+        self._hits: dict[Term, list[Hit]] = {}
+
+    def hits(self, term: Term) -> list[Hit]:
+        """Return every place of *term*, in the order of fields and offsets."""
+        if term not in self._hits:
+            names = _SEARCHED.get(term.field, (term.field,))
+            fields = [self._fields[name] for name in names if name in self._fields]
+            self._hits[term] = [hit for field in fields for hit in field.hits(term)]
+        return self._hits[term]
+
+    def because(self, hits: Iterable[Hit]) -> tuple[Because, ...]:
+        """Return the places of *hits* with the words around them, at most 100."""
+        return tuple(map(self._because, sorted(set(hits))[:MOST_PLACES]))
+
+    def _because(self, hit: Hit) -> Because:
+        name = FIELDS[hit.rank]
+        text = self._fields[name].text
+        return Because(
+            term=hit.term,
+            field=name,
+            start=hit.start,
+            end=hit.end,
+            quote=text[hit.start : hit.end],
+            before=_before(text, hit.start),
+            after=_after(text, hit.end),
+        )
+
+
+def judge(node: Node, page: Page) -> list[Hit] | None:
+    """Return the places that make *node* hold on *page* (none for a NOT), or None if it does not."""
+    match node:
+        case Term():
+            return page.hits(node) or None
+        case And(parts):
+            found: list[Hit] = []
+            for part in parts:
+                hits = judge(part, page)
+                if hits is None:
+                    return None
+                found += hits
+            return found
+        case Or(parts):
+            held = [hits for part in parts if (hits := judge(part, page)) is not None]
+            return [hit for hits in held for hit in hits] if held else None
+        case Not(part):
+            return [] if judge(part, page) is None else None
+        case Near():
+            return near(node, page) or None
+        case Count(term, least):
+            hits = page.hits(term)
+            return hits if len(hits) >= least else None
+
+
+def near(node: Near, page: Page) -> list[Hit]:
+    """Return the places of both sides that stand within the distance of one another."""
+    left, right = judge(node.left, page) or [], judge(node.right, page) or []
+    found: list[Hit] = []
+    for one in left:
+        for other in right:
+            if one.rank == other.rank and 0 < distance(one, other, ordered=node.ordered) <= node.distance:
+                found += (one, other)
+    return found
+
+
+def distance(one: Hit, other: Hit, *, ordered: bool) -> int:
+    """Return how many words *other* stands from *one*: neighbours 1, overlapping ones 0.
+
+    In an ordered pair, *other* must come after *one*; else the distance is 0.
+    """
+    if other.first > one.last:
+        return other.first - one.last
+    return one.first - other.last if one.first > other.last and not ordered else 0
+
+
+def _before(text: str, start: int) -> str:
+    piece = text[max(0, start - _AROUND) : start]
+    if start > _AROUND and " " in piece:
+        piece = "…" + piece[piece.index(" ") :]
+    return re.sub(r"\s+", " ", piece)
+
+
+def _after(text: str, end: int) -> str:
+    piece = text[end : end + _AROUND]
+    if end + _AROUND < len(text) and " " in piece:
+        piece = piece[: piece.rindex(" ") + 1] + "…"
+    return re.sub(r"\s+", " ", piece)
