@@ -294,7 +294,7 @@ def _explained(host: str, kind: Kind, broken: str) -> Iterator[None]:
     except httpcore.RemoteProtocolError as error:
         if "complete message body" in str(error) or "incomplete chunked" in str(error):
             raise OutgoingError("truncated", f"{host} {broken}") from error
-        reason = f"{host} does not speak HTTP: {str(error):.100}"
+        reason = f"{host} does not speak HTTP: {error!s:.100}"
         raise OutgoingError("protocol", reason) from error
     except (httpcore.NetworkError, ssl.SSLError) as error:
         raise OutgoingError(kind, f"{host} {broken}") from error
