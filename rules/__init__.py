@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rules.book import RuleBook
 from rules.entry import Entry
 from rules.match import Because, Match
 from rules.problems import DeskError, Problem, RuleError
@@ -16,6 +17,7 @@ __all__ = [
     "Match",
     "Problem",
     "Rule",
+    "RuleBook",
     "RuleError",
     "RuleSet",
 ]

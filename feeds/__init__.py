@@ -1,0 +1,1 @@
+"""Publishes what was found: outgoing HTTP, webhook payloads, signing and sending."""

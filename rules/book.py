@@ -1,0 +1,78 @@
+"""The rules of a desk over time: good files take effect, a bad one keeps its last good version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rules.files import read_rules
+from rules.problems import Problem, RuleError
+from rules.rule import Rule
+from rules.ruleset import RuleSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFile:
+    """A rule file: the bytes seen last, the rules in force, and what is wrong with the bytes."""
+
+    data: bytes
+    rules: tuple[Rule, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleBook:
+    """All rule files of a desk, by name."""
+
+    files: Mapping[str, RuleFile]
+    rules: RuleSet
+
+    @classmethod
+    def empty(cls) -> RuleBook:
+        """Return a book without any file."""
+        return cls(files={}, rules=RuleSet(()))
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what is wrong with the files as they are now."""
+        return tuple(problem for file in self.files.values() for problem in file.problems)
+
+    def reload(self, files: Mapping[str, bytes]) -> RuleBook:
+        """Return the book for *files*, name to bytes; this very book where nothing changed.
+
+        A bad file keeps the rules of its last good version; an id that an
+        earlier file has makes the later file bad; a file that is gone takes
+        its rules along.
+        """
+        if {name: file.data for name, file in self.files.items()} == dict(files):
+            return self
+        owners: dict[str, str] = {}
+        read: dict[str, RuleFile] = {}
+        for name in sorted(files):
+            file = self._read(name, files[name])
+            if clashes := _clashes(file, owners):
+                kept = self.files[name].rules if name in self.files else ()
+                rules = tuple(rule for rule in kept if rule.id not in owners)
+                file = replace(file, rules=rules, problems=(*file.problems, *clashes))
+            read[name] = file
+            owners.update(dict.fromkeys((rule.id for rule in file.rules), name))
+        return RuleBook(
+            files=read, rules=RuleSet(rule for file in read.values() for rule in file.rules)
+        )
+
+    def _read(self, name: str, data: bytes) -> RuleFile:
+        try:
+            return RuleFile(data=data, rules=read_rules(name, data))
+        except RuleError as error:
+            kept = self.files[name].rules if name in self.files else ()
+            return RuleFile(data=data, rules=kept, problems=error.problems)
+
+
+def _clashes(file: RuleFile, owners: Mapping[str, str]) -> tuple[Problem, ...]:
+    return tuple(
+        rule.problem(
+            ("id",), "R104", f"the id `{rule.id}` stands in {owners[rule.id]} already", "choose another id"
+        )
+        for rule in file.rules
+        if rule.id in owners
+    )

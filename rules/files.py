@@ -1,0 +1,205 @@
+"""Reads rule files; every problem of a file is told at once, each at its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rules.entry import Entry
+from rules.language import QueryError, parse_query
+from rules.problems import DeskError, Problem, RuleError
+from rules.query import Node
+from rules.rule import Example, Rule
+from rules.visible import visible_text
+from rules.yamldoc import Document, Path, closest, read_yaml
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_RULE_KEYS = ("id", "title", "query", "sources", "tags", "notify", "tests")
+_EXAMPLE_KEYS = ("title", "summary", "text", "html", "url", "author", "source", "lang")
+
+
+def read_rules(file: str, data: bytes) -> tuple[Rule, ...]:
+    """Return the rules in *data*; raise RuleError with every problem found.
+
+    *file* is the file's name in messages.
+    """
+    try:
+        document = read_yaml(file, data)
+    except DeskError as error:
+        raise RuleError(error.problems) from error
+    reader = _Reader(document)
+    rules = reader.rules()
+    if reader.problems:
+        raise RuleError(sorted(reader.problems, key=lambda p: (p.line, p.column)))
+    return tuple(rules)
+
+
+class _Reader:
+    """Reads one document, and goes on after a mistake to find the next."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.problems: list[Problem] = []
+
+    def rules(self) -> list[Rule]:
+        value = self._document.value
+        if not isinstance(value, dict):
+            self._refuse((), "R101", "a rule file has `version: 1` and `rules:`", "see rules/library")
+            return []
+        self._known((), value, ("version", "rules"))
+        if value.get("version") != 1:
+            self._refuse(("version",), "R102", "the version of a rule file is 1", "write version: 1")
+        items = value.get("rules")
+        if not isinstance(items, list) or not items:
+            self._refuse(("rules",), "R101", "there is no list of `rules`", "rules: with - id: … below")
+            return []
+        rules: dict[str, Rule] = {}
+        for index, item in enumerate(items):
+            rule = self._rule(("rules", index), item)
+            if rule and rule.id in rules:
+                message = f"the id `{rule.id}` is there twice"
+                self._refuse(("rules", index, "id"), "R104", message, "each rule has an id of its own")
+            elif rule:
+                rules[rule.id] = rule
+        return list(rules.values())
+
+    def _rule(self, path: Path, item: object) -> Rule | None:
+        if not isinstance(item, dict):
+            self._refuse(path, "R101", "a rule has an `id` and a `query`", "- id: my-rule")
+            return None
+        self._known(path, item, _RULE_KEYS)
+        identity = self._identity(path, item)
+        tree = self._query(path, item)
+        only, except_ = self._sources(path, item)
+        tests = self._tests(path, item)
+        title = item.get("title", identity)
+        if not isinstance(title, str) or not title.strip():
+            self._refuse((*path, "title"), "R105", "the title must be a text", "put it into quotes")
+            title = ""
+        tags, notify = self._texts((*path, "tags"), item), self._texts((*path, "notify"), item)
+        if identity is None or tree is None:
+            return None
+        return Rule(
+            id=identity,
+            title=title,
+            query=str(item["query"]).strip(),
+            tree=tree,
+            tags=tags,
+            notify=notify,
+            only=only,
+            except_=except_,
+            tests=tests,
+            document=self._document,
+            path=path,
+        )
+
+    def _identity(self, path: Path, item: Mapping[str, Any]) -> str | None:
+        identity = item.get("id")
+        if identity is None:
+            self._refuse(path, "R103", "the rule has no `id`", "write id: and a short name")
+        elif not isinstance(identity, str) or not _NAME.fullmatch(identity):
+            hint = "an id is made of a-z, 0-9 and -; its feed is named by it"
+            self._refuse((*path, "id"), "R103", f"{identity!r} is no id", hint)
+        elif identity == "all":
+            self._refuse((*path, "id"), "R103", "the feed `all` is there already", "choose another id")
+        else:
+            return identity
+        return None
+
+    def _query(self, path: Path, item: Mapping[str, Any]) -> Node | None:
+        query = item.get("query")
+        if isinstance(query, int) and not isinstance(query, bool):
+            query = str(query)
+        if not isinstance(query, str):
+            at = (*path, "query") if "query" in item else path
+            self._refuse(at, "R106", "the rule has no `query`", 'query: extorsi* OR "Ley 32108"')
+            return None
+        try:
+            return parse_query(query)
+        except QueryError as error:
+            line, column = self._document.place_within((*path, "query"), error.offset)
+            self.problems.append(
+                Problem(
+                    file=self._document.file,
+                    line=line,
+                    column=column,
+                    code=error.code,
+                    message=error.message,
+                    hint=error.hint,
+                )
+            )
+            return None
+
+    def _sources(
+        self, path: Path, item: Mapping[str, Any]
+    ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        sources = item.get("sources")
+        at = (*path, "sources")
+        if sources is None:
+            return None, ()
+        if not isinstance(sources, dict):
+            self._refuse(at, "R107", "`sources` has `only` or `except`", "sources: {only: [andina]}")
+            return None, ()
+        self._known(at, sources, ("only", "except"))
+        only = self._texts((*at, "only"), sources) if "only" in sources else None
+        if only == ():
+            self._refuse((*at, "only"), "R107", "no source is left: the rule can never hold", "name one")
+        return only, self._texts((*at, "except"), sources)
+
+    def _tests(self, path: Path, item: Mapping[str, Any]) -> tuple[Example, ...]:
+        tests = item.get("tests")
+        at = (*path, "tests")
+        if tests is None:
+            return ()
+        if not isinstance(tests, dict):
+            self._refuse(at, "R108", "`tests` has `match` and `no_match`", 'match: ["…"]')
+            return ()
+        self._known(at, tests, ("match", "no_match"))
+        found = []
+        for key in ("match", "no_match"):
+            examples = tests.get(key) or []
+            if not isinstance(examples, list):
+                self._refuse((*at, key), "R108", f"`{key}` is a list of texts", f'{key}: ["…"]')
+                continue
+            for index, example in enumerate(examples):
+                entry = self._example((*at, key, index), example)
+                if entry:
+                    found.append(Example(entry=entry, expected=key == "match", path=(*at, key, index)))
+        return tuple(found)
+
+    def _example(self, path: Path, example: object) -> Entry | None:
+        if isinstance(example, str):
+            return Entry(key="example", text=example)
+        if not isinstance(example, dict) or not all(isinstance(v, str) for v in example.values()):
+            hint = 'write the text, or {title: "…", text: "…", lang: es}'
+            self._refuse(path, "R108", "an example is a text, or fields with texts", hint)
+            return None
+        self._known(path, example, _EXAMPLE_KEYS)
+        fields = {key: example.get(key, "") for key in ("title", "summary", "url", "source", "lang")}
+        text = example.get("text") or visible_text(example.get("html", ""))
+        authors = tuple(filter(None, [example.get("author", "")]))
+        return Entry(key="example", text=text, authors=authors, **fields)
+
+    def _texts(self, path: Path, holder: Mapping[str, Any]) -> tuple[str, ...]:
+        values = holder.get(str(path[-1]))
+        if values is None:
+            return ()
+        if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
+            self._refuse(path, "R109", f"`{path[-1]}` is a list of names", f"{path[-1]}: [one, two]")
+            return ()
+        return tuple(values)
+
+    def _known(self, path: Path, holder: Mapping[str, Any], keys: Iterable[str]) -> None:
+        keys = tuple(keys)
+        for key in holder:
+            if key not in keys:
+                near = closest(key, keys)
+                hint = f"did you mean `{near}`?" if near else "there are: " + ", ".join(keys)
+                problem = self._document.problem(
+                    (*path, key), "R110", f"unknown key `{key}`", hint, of_key=True
+                )
+                self.problems.append(problem)
+
+    def _refuse(self, path: Path, code: str, message: str, hint: str) -> None:
+        self.problems.append(self._document.problem(path, code, message, hint))
