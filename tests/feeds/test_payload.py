@@ -4,10 +4,9 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from rules.files import read_rules
-
 from feeds import payload
 from rules import Because, Entry, Match, Rule
+from rules.language import parse_query
 from store import Source, SourceSpec
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,11 +23,8 @@ LAW = Because(
 
 
 def a_rule() -> Rule:
-    text = (
-        b'version: 1\nrules:\n  - {id: law-32108, title: "Peru: Law 32108", query: "law:32108"}\n'
-    )
-    [rule] = read_rules("law.yaml", text)
-    return rule
+    query = "law:32108"
+    return Rule(id="law-32108", title="Peru: Law 32108", query=query, tree=parse_query(query))
 
 
 def an_entry(**changed: Any) -> Entry:
