@@ -71,7 +71,10 @@ class RuleBook:
 def _clashes(file: RuleFile, owners: Mapping[str, str]) -> tuple[Problem, ...]:
     return tuple(
         rule.problem(
-            ("id",), "R104", f"the id `{rule.id}` stands in {owners[rule.id]} already", "choose another id"
+            ("id",),
+            "R104",
+            f"the id `{rule.id}` stands in {owners[rule.id]} already",
+            "choose another id",
         )
         for rule in file.rules
         if rule.id in owners

@@ -45,21 +45,29 @@ class _Reader:
     def rules(self) -> list[Rule]:
         value = self._document.value
         if not isinstance(value, dict):
-            self._refuse((), "R101", "a rule file has `version: 1` and `rules:`", "see rules/library")
+            self._refuse(
+                (), "R101", "a rule file has `version: 1` and `rules:`", "see rules/library"
+            )
             return []
         self._known((), value, ("version", "rules"))
         if value.get("version") != 1:
-            self._refuse(("version",), "R102", "the version of a rule file is 1", "write version: 1")
+            self._refuse(
+                ("version",), "R102", "the version of a rule file is 1", "write version: 1"
+            )
         items = value.get("rules")
         if not isinstance(items, list) or not items:
-            self._refuse(("rules",), "R101", "there is no list of `rules`", "rules: with - id: … below")
+            self._refuse(
+                ("rules",), "R101", "there is no list of `rules`", "rules: with - id: … below"
+            )
             return []
         rules: dict[str, Rule] = {}
         for index, item in enumerate(items):
             rule = self._rule(("rules", index), item)
             if rule and rule.id in rules:
                 message = f"the id `{rule.id}` is there twice"
-                self._refuse(("rules", index, "id"), "R104", message, "each rule has an id of its own")
+                self._refuse(
+                    ("rules", index, "id"), "R104", message, "each rule has an id of its own"
+                )
             elif rule:
                 rules[rule.id] = rule
         return list(rules.values())
@@ -73,7 +81,7 @@ class _Reader:
         tree = self._query(path, item)
         only, except_ = self._sources(path, item)
         tests = self._tests(path, item)
-        title = item.get("title", identity)
+        title = item.get("title", identity or "untitled")
         if not isinstance(title, str) or not title.strip():
             self._refuse((*path, "title"), "R105", "the title must be a text", "put it into quotes")
             title = ""
@@ -102,7 +110,9 @@ class _Reader:
             hint = "an id is made of a-z, 0-9 and -; its feed is named by it"
             self._refuse((*path, "id"), "R103", f"{identity!r} is no id", hint)
         elif identity == "all":
-            self._refuse((*path, "id"), "R103", "the feed `all` is there already", "choose another id")
+            self._refuse(
+                (*path, "id"), "R103", "the feed `all` is there already", "choose another id"
+            )
         else:
             return identity
         return None
@@ -139,12 +149,16 @@ class _Reader:
         if sources is None:
             return None, ()
         if not isinstance(sources, dict):
-            self._refuse(at, "R107", "`sources` has `only` or `except`", "sources: {only: [andina]}")
+            self._refuse(
+                at, "R107", "`sources` has `only` or `except`", "sources: {only: [andina]}"
+            )
             return None, ()
         self._known(at, sources, ("only", "except"))
         only = self._texts((*at, "only"), sources) if "only" in sources else None
         if only == ():
-            self._refuse((*at, "only"), "R107", "no source is left: the rule can never hold", "name one")
+            self._refuse(
+                (*at, "only"), "R107", "no source is left: the rule can never hold", "name one"
+            )
         return only, self._texts((*at, "except"), sources)
 
     def _tests(self, path: Path, item: Mapping[str, Any]) -> tuple[Example, ...]:
@@ -165,7 +179,9 @@ class _Reader:
             for index, example in enumerate(examples):
                 entry = self._example((*at, key, index), example)
                 if entry:
-                    found.append(Example(entry=entry, expected=key == "match", path=(*at, key, index)))
+                    found.append(
+                        Example(entry=entry, expected=key == "match", path=(*at, key, index))
+                    )
         return tuple(found)
 
     def _example(self, path: Path, example: object) -> Entry | None:
@@ -176,7 +192,9 @@ class _Reader:
             self._refuse(path, "R108", "an example is a text, or fields with texts", hint)
             return None
         self._known(path, example, _EXAMPLE_KEYS)
-        fields = {key: example.get(key, "") for key in ("title", "summary", "url", "source", "lang")}
+        fields = {
+            key: example.get(key, "") for key in ("title", "summary", "url", "source", "lang")
+        }
         text = example.get("text") or visible_text(example.get("html", ""))
         authors = tuple(filter(None, [example.get("author", "")]))
         return Entry(key="example", text=text, authors=authors, **fields)
@@ -186,7 +204,9 @@ class _Reader:
         if values is None:
             return ()
         if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
-            self._refuse(path, "R109", f"`{path[-1]}` is a list of names", f"{path[-1]}: [one, two]")
+            self._refuse(
+                path, "R109", f"`{path[-1]}` is a list of names", f"{path[-1]}: [one, two]"
+            )
             return ()
         return tuple(values)
 

@@ -143,9 +143,7 @@ def units(text: str) -> Iterator[tuple[int, int, str]]:
     yield from ((i, i + 1, text[i]) for i in range(at, len(text)))
 
 
-def _without_addresses(
-    text: str, words: list[str], starts: list[int], ends: list[int]
-) -> _Tokens:
+def _without_addresses(text: str, words: list[str], starts: list[int], ends: list[int]) -> _Tokens:
     spans = [match.span() for match in _ADDRESS.finditer(text)]
     if not spans:
         return words, starts, ends
@@ -193,7 +191,7 @@ def _bare(char: str) -> str:
         return ""
     decomposed = unicodedata.normalize("NFKD", char)
     return "".join(
-        " " if c.isspace() and c not in "\r\n" or c == "\u200b" else c
+        " " if (c.isspace() and c not in "\r\n") or c == "\u200b" else c
         for c in decomposed
         if unicodedata.category(c) != "Mn"
     )

@@ -67,9 +67,13 @@ class QueryError(Exception):
 def parse_query(text: str) -> Node:
     """Return the tree of the query *text*; raise QueryError, and nothing else."""
     if len(text) > LONGEST:
-        raise QueryError(0, "Q101", "the query is longer than 20,000 characters", "make it two rules")
+        raise QueryError(
+            0, "Q101", "the query is longer than 20,000 characters", "make it two rules"
+        )
     if not text.strip():
-        raise QueryError(0, "Q101", "the query is empty", 'write what to look for: extorsi* OR "Ley 32108"')
+        raise QueryError(
+            0, "Q101", "the query is empty", 'write what to look for: extorsi* OR "Ley 32108"'
+        )
     text = text.translate(_SMART)
     _balanced(text)
     try:
@@ -101,7 +105,9 @@ def _balanced(text: str) -> None:
         elif char == "(":
             opened.append(at)
             if len(opened) > _DEEPEST:
-                raise QueryError(at, "Q103", "brackets nested more than 60 deep", "make it two rules")
+                raise QueryError(
+                    at, "Q103", "brackets nested more than 60 deep", "make it two rules"
+                )
         elif char == ")":
             if not opened:
                 raise QueryError(at, "Q103", "this bracket closes nothing", "remove it")
@@ -118,16 +124,20 @@ def _without_regexes(text: str) -> str:
 
 
 def _unexpected(error: UnexpectedInput, text: str) -> QueryError:
-    at = error.pos_in_stream if error.pos_in_stream is not None else len(text)
+    at = error.pos_in_stream or 0
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         at = len(text.rstrip()) - 1
-        return QueryError(max(at, 0), "Q104", "the query ends where a term should follow", "finish it")
+        return QueryError(
+            max(at, 0), "Q104", "the query ends where a term should follow", "finish it"
+        )
     found = text[at : at + 1]
     if isinstance(error, UnexpectedCharacters) or found in "|&!~^[]{}<>=*/:":
         return QueryError(at, "Q105", f"`{found}` has no meaning here", _advice(text, at))
     word = str(getattr(error, "token", found))
     if word in {"AND", "OR"} or "NEAR/" in word:
-        return QueryError(at, "Q104", f"{word} stands between two terms", f'to find the word, write "{word}"')
+        return QueryError(
+            at, "Q104", f"{word} stands between two terms", f'to find the word, write "{word}"'
+        )
     return QueryError(at, "Q104", f"`{word}` is not expected here", "put a term before it")
 
 
@@ -144,7 +154,9 @@ def _advice(text: str, at: int) -> str:
         case "*":
             return "a prefix needs letters before its *: extorsi*"
         case "/":
-            return 'a regex stands between two slashes: /ley n.?º? 32108/; put addresses into quotes'
+            return (
+                "a regex stands between two slashes: /ley n.?º? 32108/; put addresses into quotes"
+            )
         case _:
             return 'put the text into quotes: "…"'
 
@@ -183,7 +195,9 @@ class _Builder(Transformer[Token, Any]):
                 raise QueryError(_at(operator), "Q107", "NEAR needs terms on both sides", hint)
         name, number = operator.split("/")
         if int(number) == 0:
-            raise QueryError(_at(operator), "Q107", "NEAR/0 can never hold", "neighbours are NEAR/1")
+            raise QueryError(
+                _at(operator), "Q107", "NEAR/0 can never hold", "neighbours are NEAR/1"
+            )
         return Near(left, right, int(number), ordered=name == "ONEAR")  # type: ignore[arg-type]
 
     def count(self, token: Token, term: Node, least: Token) -> Node:
@@ -212,7 +226,9 @@ class _Builder(Transformer[Token, Any]):
             return Term("prefix", text[:-1], words)
         if "*" in text:
             hint = "a prefix has its * at the end: extorsi*"
-            raise QueryError(_at(token) + text.index("*"), "Q105", "`*` stands at the end only", hint)
+            raise QueryError(
+                _at(token) + text.index("*"), "Q105", "`*` stands at the end only", hint
+            )
         return Term("word", text, _words(token, text))
 
     def phrase(self, token: Token) -> Node:
@@ -240,7 +256,9 @@ def _at(token: Token) -> int:
 def _words(token: Token, text: str) -> tuple[str, ...]:
     words = folded_words(text)
     if not words:
-        raise QueryError(_at(token), "Q111", f"`{text}` holds no letter and no digit", "write a word")
+        raise QueryError(
+            _at(token), "Q111", f"`{text}` holds no letter and no digit", "write a word"
+        )
     return words
 
 
@@ -305,7 +323,9 @@ def _checked_pattern(pattern: str, at: int) -> None:
         hint = "RE2 has no lookaround and no back references"
         raise QueryError(at, "Q113", f"the regex cannot be used: {reason}", hint) from error
     if empty:
-        raise QueryError(at, "Q113", "the regex matches an empty text, so everything", "use + for *")
+        raise QueryError(
+            at, "Q113", "the regex matches an empty text, so everything", "use + for *"
+        )
 
 
 def _sensible(tree: Node) -> None:
@@ -316,7 +336,9 @@ def _sensible(tree: Node) -> None:
         hint = "add a term that must stand in the text"
         raise QueryError(0, "Q114", "the query holds for every text without its terms", hint)
     if len(atoms) <= _MOST_ATOMS and not any(judged(held) for held in range(1 << len(atoms))):
-        raise QueryError(0, "Q115", "the query can never hold", "it asks for a term and its absence")
+        raise QueryError(
+            0, "Q115", "the query can never hold", "it asks for a term and its absence"
+        )
 
 
 def _compiled(node: Node, atoms: dict[Node, int]) -> Callable[[int], bool]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from rules.fold import Folded
 
-_LAW = frozenset("ley leyes law laws lei leis loi lois norma normas act acts".split())
-_SIGN = frozenset("n no nro nros num nums numero numeros number numbers nr nos o os".split())
-_JOIN = frozenset("y e and et o u or ou".split())
-_ARTICLE = frozenset("la las les the los as a el".split())
-_KIND = frozenset("organica general marco especial penal nacional peruana".split())
-_DRAFT = frozenset("proyecto projeto projet anteproyecto propuesta proposicion proposta".split())
-_OTHER = frozenset("decreto decretos decree by bill bills".split())
+_LAW = frozenset(["ley", "leyes", "law", "laws", "lei", "leis", "loi", "lois", "norma", "normas", "act", "acts"])
+_SIGN = frozenset(["n", "no", "nro", "nros", "num", "nums", "numero", "numeros", "number", "numbers", "nr", "nos", "o", "os"])
+_JOIN = frozenset(["y", "e", "and", "et", "o", "u", "or", "ou"])
+_ARTICLE = frozenset(["la", "las", "les", "the", "los", "as", "a", "el"])
+_KIND = frozenset(["organica", "general", "marco", "especial", "penal", "nacional", "peruana"])
+_DRAFT = frozenset(["proyecto", "projeto", "projet", "anteproyecto", "propuesta", "proposicion", "proposta"])
+_OTHER = frozenset(["decreto", "decretos", "decree", "by", "bill", "bills"])
 _TO_NUMBER = re.compile(r"[\s#(\[\"“«'‘’\u200b]*|[-–—]")
 _TO_SIGN = re.compile(r"[\s#(\[\"“«'‘’,\u200b-]*")
 _AFTER_SIGN = re.compile(r"[\s.°ºª:#\u200b-]*")
@@ -58,7 +58,11 @@ class _Reader:
         """Tell whether the law word at *at* names a law, not a draft, a decree or a by-law."""
         if at and self._gap(at - 1) in {"-", "‑"}:
             return False
-        before = [word for word in self._words[max(0, at - 4) : at] if word not in _ARTICLE | {"de", "of", "do"}]
+        before = [
+            word
+            for word in self._words[max(0, at - 4) : at]
+            if word not in _ARTICLE | {"de", "of", "do"}
+        ]
         return not before or (before[-1] not in _OTHER and before[-1] not in _DRAFT)
 
     def cited(self, at: int) -> list[Citation]:
@@ -145,7 +149,12 @@ class _Reader:
                 continue
             start = self._past_signs(here, re.compile(r".*\(\s*", re.DOTALL))
             read = self._number(start) if start is not None else None
-            if start is not None and read and len(read[0]) >= 4 and self._gap(read[1]).startswith(")"):
+            if (
+                start is not None
+                and read
+                and len(read[0]) >= 4
+                and self._gap(read[1]).startswith(")")
+            ):
                 return [Citation(read[0], start, read[1])]
         return []
 

@@ -116,7 +116,9 @@ class Field:
 
     def _hit(self, term: Term, first: int, last: int) -> Hit:
         folded = self.folded
-        return Hit(self.rank, folded.starts[first], folded.ends[last], first, last, print_query(term))
+        return Hit(
+            self.rank, folded.starts[first], folded.ends[last], first, last, print_query(term)
+        )
 
     def _spanned(self, term: Term, start: int, end: int) -> Hit:
         first = max(bisect_right(self.folded.starts, start) - 1, 0)
@@ -134,7 +136,8 @@ class Field:
         if unicodedata.is_normalized("NFC", self.text):
             return [self._spanned(term, *m.span()) for m in pattern.finditer(self.text)]
         written = [
-            self._hit(term, first, last) for first, last in self._phrases(term.words, open_end=False)
+            self._hit(term, first, last)
+            for first, last in self._phrases(term.words, open_end=False)
         ]
         return [
             hit
@@ -217,7 +220,10 @@ def near(node: Near, page: Page) -> list[Hit]:
     found: list[Hit] = []
     for one in left:
         for other in right:
-            if one.rank == other.rank and 0 < distance(one, other, ordered=node.ordered) <= node.distance:
+            if (
+                one.rank == other.rank
+                and 0 < distance(one, other, ordered=node.ordered) <= node.distance
+            ):
                 found += (one, other)
     return found
 

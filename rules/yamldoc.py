@@ -62,7 +62,9 @@ class Document:
             indent = self._indent(start_line)
             return line, min(indent + column, len(written)) + 1
         if node.style == ">" or node.end_mark.line != node.start_mark.line:
-            return start_line + (1 if node.style == ">" else 0), 1 if node.style == ">" else start_column
+            return start_line + (
+                1 if node.style == ">" else 0
+            ), 1 if node.style == ">" else start_column
         return start_line, start_column + column + (1 if node.style in {'"', "'"} else 0)
 
     def _indent(self, header: int) -> int:
@@ -71,7 +73,9 @@ class Document:
                 return len(line) - len(line.lstrip(" "))
         return 0
 
-    def problem(self, path: Path, code: str, message: str, hint: str = "", *, of_key: bool = False) -> Problem:
+    def problem(
+        self, path: Path, code: str, message: str, hint: str = "", *, of_key: bool = False
+    ) -> Problem:
         """Return a Problem at *path*."""
         line, column = self.place(path, of_key=of_key)
         return Problem(
@@ -140,7 +144,9 @@ class _Builder:
             return _scalar(node)
         if id(node) in self._seen:
             hint = "write the value out in each place"
-            return self._refuse(node, "Y104", "anchors and aliases (& and *) are not used here", hint)
+            return self._refuse(
+                node, "Y104", "anchors and aliases (& and *) are not used here", hint
+            )
         self._seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
@@ -168,7 +174,7 @@ class _Builder:
 
 def _scalar(node: yaml.ScalarNode) -> object:
     text: str = node.value
-    if node.style is not None:
+    if node.style:  # libyaml gives "" for plain scalars, the Python parser None
         return text
     if text in _CONSTANTS:
         return _CONSTANTS[text]

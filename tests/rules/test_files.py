@@ -1,0 +1,71 @@
+"""Rule files are read whole or refused with every mistake at its place."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules import RuleBook, RuleError
+from rules.files import read_rules
+from rules.inline import failures
+
+GOOD = b'version: 1\nrules:\n  - id: one\n    query: extors*\n    tests: {match: ["extorsion"], no_match: ["x"]}\n'
+
+
+def test_a_good_file_gives_its_rules_and_its_examples_pass() -> None:
+    (rule,) = read_rules("a.yaml", GOOD)
+    assert (rule.id, rule.title, rule.file) == ("one", "one", "a.yaml")
+    assert failures(rule) == ()
+
+
+def test_every_mistake_of_a_file_is_told_with_line_and_column() -> None:
+    data = b"version: 1\nrules:\n  - id: Bad Id\n    quary: x\n    query: |\n      a OR\n      (b\n  - id: two\n"
+    with pytest.raises(RuleError) as caught:
+        read_rules("a.yaml", data)
+    told = [(p.line, p.column, p.code) for p in caught.value.problems]
+    assert told == [(3, 9, "R103"), (4, 5, "R110"), (7, 7, "Q103"), (8, 5, "R106")]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"rules: [", "Y102"),
+        (b"\xff", "Y101"),
+        (b"version: 1\nversion: 1\n", "Y103"),
+        (b"a: &x [1]\nb: *x\n", "Y104"),
+    ],
+)
+def test_yaml_that_would_surprise_is_refused(data: bytes, code: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        read_rules("a.yaml", data)
+    assert caught.value.problems[0].code == code
+
+
+def test_a_bad_file_keeps_its_last_good_rules_and_a_mended_one_takes_effect() -> None:
+    book = RuleBook.empty().reload({"a.yaml": GOOD})
+    broken = book.reload({"a.yaml": b"version: 1\nrules: ["})
+    assert set(broken.rules.rules) == {"one"}
+    assert [problem.code for problem in broken.problems] == ["Y102"]
+    mended = broken.reload({"a.yaml": GOOD.replace(b"one", b"two")})
+    assert set(mended.rules.rules) == {"two"}
+    assert mended.problems == ()
+
+
+def test_an_id_that_another_file_has_is_refused_in_the_later_file() -> None:
+    book = RuleBook.empty().reload({"a.yaml": GOOD, "b.yaml": GOOD})
+    assert [(problem.file, problem.code) for problem in book.problems] == [("b.yaml", "R104")]
+    assert set(book.rules.rules) == {"one"}
+
+
+@given(
+    st.binary()
+    | st.text().map(
+        lambda text: b"version: 1\nrules:\n- id: x\n  query: " + text.encode("utf-8", "replace")
+    )
+)
+def test_any_bytes_are_rules_or_a_rule_error(data: bytes) -> None:
+    try:
+        read_rules("a.yaml", data)
+    except RuleError as error:
+        assert error.problems

@@ -1,0 +1,42 @@
+"""Spellings that readers take for the same fold to the same words, with true offsets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules import fold as folding
+from rules.fold import fold
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["extorsión", "EXTORSIÓN", "extorsio\u0301n", "ex\u00adtor\u00adsión", "extorsi&oacute;n",
+     "extorsi&amp;oacute;n", "ｅｘｔｏｒｓｉóｎ", "extor\u200dsion"],
+)  # fmt: skip
+def test_spellings_of_one_word_fold_alike_and_are_quoted_whole(text: str) -> None:
+    folded = fold(f"l’{text}.")
+    assert folded.words == ("l", "extorsion")
+    assert f"l’{text}."[folded.starts[1] : folded.ends[1]] == text
+
+
+def test_addresses_are_no_words() -> None:
+    text = "vea https://example.pe/ley-32108 o escriba a ley@example.pe hoy"
+    assert fold(text).words == ("vea", "o", "escriba", "a", "hoy")
+
+
+@given(st.text())
+def test_offsets_are_ordered_and_within_the_text(text: str) -> None:
+    folded = fold(text, addresses=True)
+    ends = [0, *folded.ends]
+    for start, end in zip(folded.starts, folded.ends, strict=True):
+        assert 0 <= start < end <= len(text)
+    assert list(folded.ends) == sorted(folded.ends)
+    assert len(ends) == len(folded.words) + 1
+
+
+@given(st.text(st.characters(max_codepoint=0x17F)))
+def test_the_fast_way_and_the_exact_way_agree(text: str) -> None:
+    fast = folding._fast(text)
+    assert fast is None or fast == folding._exact(text)
