@@ -124,7 +124,7 @@ def _without_regexes(text: str) -> str:
 
 
 def _unexpected(error: UnexpectedInput, text: str) -> QueryError:
-    at = error.pos_in_stream
+    at = int(getattr(error, "pos_in_stream", None) or 0)
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         at = len(text.rstrip()) - 1
         return QueryError(

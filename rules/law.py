@@ -8,12 +8,33 @@ from dataclasses import dataclass
 
 from rules.fold import Folded
 
-_LAW = frozenset(["ley", "leyes", "law", "laws", "lei", "leis", "loi", "lois", "norma", "normas", "act", "acts"])
-_SIGN = frozenset(["n", "no", "nro", "nros", "num", "nums", "numero", "numeros", "number", "numbers", "nr", "nos", "o", "os"])
+_LAW = frozenset(
+    ["ley", "leyes", "law", "laws", "lei", "leis", "loi", "lois", "norma", "normas", "act", "acts"]
+)
+_SIGN = frozenset(
+    [
+        "n",
+        "no",
+        "nro",
+        "nros",
+        "num",
+        "nums",
+        "numero",
+        "numeros",
+        "number",
+        "numbers",
+        "nr",
+        "nos",
+        "o",
+        "os",
+    ]
+)
 _JOIN = frozenset(["y", "e", "and", "et", "o", "u", "or", "ou"])
 _ARTICLE = frozenset(["la", "las", "les", "the", "los", "as", "a", "el"])
 _KIND = frozenset(["organica", "general", "marco", "especial", "penal", "nacional", "peruana"])
-_DRAFT = frozenset(["proyecto", "projeto", "projet", "anteproyecto", "propuesta", "proposicion", "proposta"])
+_DRAFT = frozenset(
+    ["proyecto", "projeto", "projet", "anteproyecto", "propuesta", "proposicion", "proposta"]
+)
 _OTHER = frozenset(["decreto", "decretos", "decree", "by", "bill", "bills"])
 _TO_NUMBER = re.compile(r"[\s#(\[\"“«'‘’\u200b]*|[-–—]")
 _TO_SIGN = re.compile(r"[\s#(\[\"“«'‘’,\u200b-]*")

@@ -8,10 +8,69 @@ import re
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _NOT_CONTENT = frozenset(
-    ["script", "style", "template", "noscript", "nav", "aside", "footer", "head", "title", "iframe", "object", "svg", "math", "canvas", "select", "button", "textarea", "datalist", "audio", "video", "map"]
+    [
+        "script",
+        "style",
+        "template",
+        "noscript",
+        "nav",
+        "aside",
+        "footer",
+        "head",
+        "title",
+        "iframe",
+        "object",
+        "svg",
+        "math",
+        "canvas",
+        "select",
+        "button",
+        "textarea",
+        "datalist",
+        "audio",
+        "video",
+        "map",
+    ]
 )
 _INLINE = frozenset(
-    ["a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr"]
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "cite",
+        "code",
+        "data",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "time",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+    ]
 )
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _MARKUP = re.compile(r"<(?:/?[a-zA-Z][^<>]*|!--.*?--)>", re.DOTALL)
