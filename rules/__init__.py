@@ -8,6 +8,7 @@ from rules.match import Because, Match
 from rules.problems import DeskError, Problem, RuleError
 from rules.rule import Example, Rule
 from rules.ruleset import RuleSet
+from rules.starter import library_files
 
 __all__ = [
     "Because",
@@ -20,4 +21,5 @@ __all__ = [
     "RuleBook",
     "RuleError",
     "RuleSet",
+    "library_files",
 ]
