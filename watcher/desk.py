@@ -33,10 +33,16 @@ def find_desk(given: Path | None, environ: Mapping[str, str], here: Path) -> Pat
     """
     named = given or (Path(environ["TOCSIN_DESK"]) if environ.get("TOCSIN_DESK") else None)
     for folder in [named] if named else [here / "desk", here]:
-        if any((folder / part).exists() for part in (SETTINGS, SOURCES, RULES)):
+        if _is_desk(folder):
             return folder
     where = named or here / "desk"
     raise NoDeskError(f"there is no desk in {where}; make one with: tocsin init {where}")
+
+
+def _is_desk(folder: Path) -> bool:
+    """Tell a desk from any folder with a `rules` in it, such as the sources of tocsin itself."""
+    settled = (folder / SETTINGS).is_file() or (folder / SOURCES).is_file()
+    return settled or any((folder / RULES).glob("*.yaml"))
 
 
 def write_starter(folder: Path) -> tuple[Path, ...]:

@@ -1,0 +1,48 @@
+"""What is published: the site, its rules, and one feed for each of them and for their groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rules import Problem, Rule
+from store import Feed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Who publishes, and under which address: *base_url* has no slash at its end."""
+
+    title: str
+    base_url: str
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What is published at this moment; *retired* are the rules that there were once."""
+
+    site: Site
+    rules: Mapping[str, Rule]
+    feeds: Mapping[str, Feed]
+    problems: tuple[Problem, ...] = ()
+    retired: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls,
+        site: Site,
+        rules: Mapping[str, Rule],
+        combined: Iterable[Feed],
+        *,
+        problems: tuple[Problem, ...] = (),
+        retired: frozenset[str] = frozenset(),
+    ) -> Catalogue:
+        """Return the catalogue with a feed for each rule, the *combined* ones, and `all`."""
+        feeds = {
+            rule.id: Feed(name=rule.id, title=rule.title, rules=(rule.id,))
+            for rule in rules.values()
+        }
+        feeds |= {feed.name: feed for feed in combined}
+        feeds["all"] = Feed(name="all", title=site.title, rules=tuple(rules))
+        return cls(site=site, rules=rules, feeds=feeds, problems=problems, retired=retired)

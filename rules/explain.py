@@ -1,0 +1,65 @@
+"""Explains a rule's answer: its tree, with what held, where, and what nearly did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rules.entry import Entry
+from rules.match import Because
+from rules.plain import Page, distance, judge
+from rules.query import And, Count, Near, Node, Not, Or, print_query
+from rules.rule import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """One node of a rule's tree: whether it held, the places that made it hold, and a remark."""
+
+    label: str
+    held: bool
+    because: tuple[Because, ...] = ()
+    note: str = ""
+    children: tuple[Explained, ...] = ()
+
+
+def explain(rule: Rule, entry: Entry) -> Explained:
+    """Return the tree of *rule* with what held for *entry* and what did not."""
+    return _explained(rule.tree, Page(entry))
+
+
+def _explained(node: Node, page: Page) -> Explained:
+    hits = judge(node, page)
+    children: tuple[Node, ...] = ()
+    label, note = print_query(node), ""
+    match node:
+        case And(parts):
+            label, children = "AND", parts
+        case Or(parts):
+            label, children = "OR", parts
+        case Not(part):
+            label, children = "NOT", (part,)
+        case Near(left, right) if hits is None:
+            children, note = (left, right), _nearest(node, page)
+        case Count(term, least):
+            note = f"{len(page.hits(term))} of {least}"
+        case _:
+            pass
+    return Explained(
+        label=label,
+        held=hits is not None,
+        because=page.because(hits or ()),
+        note=note,
+        children=tuple(_explained(child, page) for child in children),
+    )
+
+
+def _nearest(node: Near, page: Page) -> str:
+    """Return how far apart the two sides are at their nearest, in words."""
+    pairs = (
+        distance(one, other, ordered=node.ordered)
+        for one in judge(node.left, page) or ()
+        for other in judge(node.right, page) or ()
+        if one.rank == other.rank
+    )
+    nearest = min(filter(None, pairs), default=None)
+    return f"distance {nearest}, allowed {node.distance}" if nearest else ""
