@@ -11,7 +11,8 @@ import ssl
 from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpcore
 import httpx
@@ -32,6 +33,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ACROSS_ORIGINS = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
 """What a server hears of us that another server has redirected us to; it gets no credentials."""
 
+LONGEST_WAIT = timedelta(hours=24)
+"""No server is believed that asks us to stay away for longer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -48,6 +52,21 @@ class Reply:
     body: bytes
     url: str
     hops: tuple[tuple[int, str], ...] = ()
+
+    def retry_after(self, now: datetime) -> timedelta | None:
+        """Return how long the server asks us to stay away, at most 24 h; None for no sensible word.
+
+        It is given in seconds or as a date (RFC 9110 section 10.2.3).
+        """
+        written = self.headers.get("retry-after", "").strip()
+        if written.isascii() and written.isdigit():
+            return timedelta(seconds=min(int(written[:9]), LONGEST_WAIT.total_seconds()))
+        try:
+            until = parsedate_to_datetime(written)
+            aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+            return min(max(aware - now, timedelta(0)), LONGEST_WAIT)
+        except (ValueError, OverflowError):
+            return None
 
 
 class Outgoing:

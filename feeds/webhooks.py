@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal
 from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
-from feeds.outgoing import Outgoing, OutgoingError, Reply
+from feeds.outgoing import LONGEST_WAIT, Outgoing, OutgoingError, Reply
 from store import Attempt, Delivery, EndpointSpec
 
 STEPS = (
@@ -35,7 +34,6 @@ STEPS = (
 )
 """How long to wait before each try, counted from the try before it."""
 
-LONGEST_WAIT = timedelta(hours=24)
 
 _PREFIX = "whsec_"
 _SHORTEST, _LONGEST = 24, 64
@@ -214,15 +212,7 @@ def _phrase(status: int) -> str:
 
 
 def _retry_after(reply: Reply, now: datetime) -> timedelta | None:
-    """Return how long the receiver asks us to wait, or None (RFC 9110 section 10.2.3)."""
+    """Return how long the receiver asks us to wait, where its status means that."""
     if reply.status not in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         return None
-    written = reply.headers.get("retry-after", "").strip()
-    if written.isascii() and written.isdigit():
-        return timedelta(seconds=min(int(written[:9]), LONGEST_WAIT.total_seconds()))
-    try:
-        until = parsedate_to_datetime(written)
-        aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-        return max(aware - now, timedelta(0))
-    except (ValueError, OverflowError):
-        return None
+    return reply.retry_after(now)

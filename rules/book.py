@@ -51,8 +51,7 @@ class RuleBook:
         for name in sorted(files):
             file = self._read(name, files[name])
             if clashes := _clashes(file, owners):
-                kept = self.files[name].rules if name in self.files else ()
-                rules = tuple(rule for rule in kept if rule.id not in owners)
+                rules = tuple(rule for rule in self._kept(name) if rule.id not in owners)
                 file = replace(file, rules=rules, problems=(*file.problems, *clashes))
             read[name] = file
             owners.update(dict.fromkeys((rule.id for rule in file.rules), name))
@@ -64,8 +63,11 @@ class RuleBook:
         try:
             return RuleFile(data=data, rules=read_rules(name, data))
         except RuleError as error:
-            kept = self.files[name].rules if name in self.files else ()
-            return RuleFile(data=data, rules=kept, problems=error.problems)
+            return RuleFile(data=data, rules=self._kept(name), problems=error.problems)
+
+    def _kept(self, name: str) -> tuple[Rule, ...]:
+        """Return the rules of the last good version of the file *name*."""
+        return self.files[name].rules if name in self.files else ()
 
 
 def _clashes(file: RuleFile, owners: Mapping[str, str]) -> tuple[Problem, ...]:

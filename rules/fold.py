@@ -10,7 +10,8 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -144,15 +145,25 @@ def units(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _without_addresses(text: str, words: list[str], starts: list[int], ends: list[int]) -> _Tokens:
+    within = _within_addresses(text)
+    if within is None:
+        return words, starts, ends
+    kept = [token for token in zip(words, starts, ends, strict=True) if not within(token[1])]
+    return [t[0] for t in kept], [t[1] for t in kept], [t[2] for t in kept]
+
+
+def _within_addresses(text: str) -> Callable[[int], bool] | None:
+    """Return what tells whether an offset lies in an address, or None where there is no address."""
     spans = [match.span() for match in _ADDRESS.finditer(text)]
     if not spans:
-        return words, starts, ends
-    kept = [
-        token
-        for token in zip(words, starts, ends, strict=True)
-        if not any(start <= token[1] < end for start, end in spans)
-    ]
-    return [t[0] for t in kept], [t[1] for t in kept], [t[2] for t in kept]
+        return None
+    starts = [start for start, _ in spans]
+
+    def within(offset: int) -> bool:
+        before = bisect_right(starts, offset) - 1
+        return before >= 0 and offset < spans[before][1]
+
+    return within
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +189,10 @@ def plain(text: str) -> Plain:
         for bare in _bare(char):
             chars.append(bare)
             offsets.append((start, end))
-    spans = [match.span() for match in _ADDRESS.finditer(text)]
-    for index, (start, _) in enumerate(offsets):
-        if any(first <= start < last for first, last in spans):
-            chars[index] = " "
+    if within := _within_addresses(text):
+        chars = [
+            " " if within(start) else char for char, (start, _) in zip(chars, offsets, strict=True)
+        ]
     return Plain("".join(chars), tuple(offsets))
 
 

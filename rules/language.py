@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import re2
@@ -303,6 +303,7 @@ def _has_places(node: Node) -> bool:
             return False
 
 
+@lru_cache(maxsize=4096)
 def pattern_of(text: str) -> Any:
     """Return the compiled regex of a query: RE2, blind to case and accents."""
     options = re2.Options()

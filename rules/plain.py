@@ -67,7 +67,8 @@ class Field:
             return self._regex(term)
         if term.kind == "exact":
             return self._exact(term)
-        return [self._hit(term, first, last) for first, last in self._words(term)]
+        label = print_query(term)
+        return [self._hit(label, first, last) for first, last in self._words(term)]
 
     def _words(self, term: Term) -> Iterable[tuple[int, int]]:
         match term.kind:
@@ -114,29 +115,29 @@ class Field:
                 found.append((places[low][0], at))
         return found
 
-    def _hit(self, term: Term, first: int, last: int) -> Hit:
+    def _hit(self, label: str, first: int, last: int) -> Hit:
         folded = self.folded
-        return Hit(
-            self.rank, folded.starts[first], folded.ends[last], first, last, print_query(term)
-        )
+        return Hit(self.rank, folded.starts[first], folded.ends[last], first, last, label)
 
-    def _spanned(self, term: Term, start: int, end: int) -> Hit:
+    def _spanned(self, label: str, start: int, end: int) -> Hit:
         first = max(bisect_right(self.folded.starts, start) - 1, 0)
         last = max(bisect_left(self.folded.starts, end) - 1, first)
-        return Hit(self.rank, start, end, first, last, print_query(term))
+        return Hit(self.rank, start, end, first, last, label)
 
     def _regex(self, term: Term) -> list[Hit]:
         bare = plain(self.text)
+        label = print_query(term)
         spans = (match.span() for match in pattern_of(term.text).finditer(bare.text))
-        return [self._spanned(term, *bare.span(*span)) for span in spans if span[0] < span[1]]
+        return [self._spanned(label, *bare.span(*span)) for span in spans if span[0] < span[1]]
 
     def _exact(self, term: Term) -> list[Hit]:
         text = unicodedata.normalize("NFC", term.text)
         pattern = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
+        label = print_query(term)
         if unicodedata.is_normalized("NFC", self.text):
-            return [self._spanned(term, *m.span()) for m in pattern.finditer(self.text)]
+            return [self._spanned(label, *m.span()) for m in pattern.finditer(self.text)]
         written = [
-            self._hit(term, first, last)
+            self._hit(label, first, last)
             for first, last in self._phrases(term.words, open_end=False)
         ]
         return [

@@ -15,6 +15,7 @@ class RuleSet:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
+        self._versions = {rule.id: rule.version for rule in self.rules.values()}
 
     def match(self, entry: Entry) -> tuple[Match, ...]:
         """Return the matches of *entry*, in the order of the rules."""
@@ -26,7 +27,7 @@ class RuleSet:
             hits = judge(rule.tree, page)
             if hits:
                 because = page.because(hits)
-                found.append(Match(rule=rule.id, version=rule.version, because=because))
+                found.append(Match(rule=rule.id, version=self._versions[rule.id], because=because))
         return tuple(found)
 
 

@@ -61,10 +61,10 @@ class Document:
             written = self.lines[line - 1] if line <= len(self.lines) else ""
             indent = self._indent(start_line)
             return line, min(indent + column, len(written)) + 1
-        if node.style == ">" or node.end_mark.line != node.start_mark.line:
-            return start_line + (
-                1 if node.style == ">" else 0
-            ), 1 if node.style == ">" else start_column
+        if node.style == ">":
+            return start_line + 1, 1
+        if node.end_mark.line != node.start_mark.line:
+            return start_line, start_column
         return start_line, start_column + column + (1 if node.style in {'"', "'"} else 0)
 
     def _indent(self, header: int) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 from feeds.outgoing import Outgoing, OutgoingError, Reply
 from store import Source, Validators
@@ -14,7 +13,6 @@ ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml;q=0.9, "
     "application/xml;q=0.8, text/xml;q=0.8, text/html;q=0.6, application/json;q=0.5, */*;q=0.1"
 )
-LONGEST_WAIT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,21 +105,5 @@ def _refusal(reply: Reply, now: datetime) -> FetchError:
         429: "it asks us to come less often",
     }
     hint = hints.get(reply.status, "its own fault" if reply.status >= 500 else "not what we asked")
-    wait = retry_after(reply.headers.get("retry-after", ""), now)
-    return FetchError(f"the server answered {reply.status} ({hint})", retry_after=wait)
-
-
-def retry_after(written: str, now: datetime) -> timedelta | None:
-    """Return how long a Retry-After header asks to wait, 24 h at most; None for nonsense.
-
-    It is given in seconds or as a date (RFC 9110 section 10.2.3).
-    """
-    text = written.strip()
-    if text.isascii() and text.isdigit():
-        return min(timedelta(seconds=min(int(text[:9]), 10**8)), LONGEST_WAIT)
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max(aware - now, timedelta()), LONGEST_WAIT)
+    reason = f"the server answered {reply.status} ({hint})"
+    return FetchError(reason, retry_after=reply.retry_after(now))
