@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 from rich.markup import escape
@@ -32,6 +33,7 @@ from watcher.parse.articles import SUFFIXES
 from watcher.poll import Polled
 
 _AT_ONCE = 32
+_PATIENCE = timedelta(minutes=1)
 
 
 def poll(given: Path | None, source: str | None, *, everything: bool, json: bool) -> None:

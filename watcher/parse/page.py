@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import trafilatura
 
 from rules import Entry
-from rules.visible import visible_text
 from watcher.links import canonical
 from watcher.parse.document import Document, ParseError
 from watcher.parse.fields import plausible
