@@ -182,7 +182,6 @@ class Published:
     *seq* counts the matches of one rule from 1. *matched_at* never changes;
     *updated_at* is unique in the store and moves when the entry was edited.
     *lost* says that the entry's present text does not match any more.
-    *source_title* is the name that a reader knows the source by.
     """
 
     id: str
@@ -221,6 +220,7 @@ class Endpoint:
     due: int = 0
     held: int = 0
     delivered: int = 0
+    failed: int = 0
 
 
 DeliveryState = Literal["due", "delivered", "held", "failed"]

@@ -93,9 +93,9 @@ class App:
         """Make *state* the desk that is worked by from now on."""
         now = utc_now()
         rules = {rule.id: (rule.version, rule.title) for rule in state.book.rules.rules.values()}
-        changed = await self.bridge(self.database.sync_rules, rules, now)
+        changed = await self.bridge(self.database.sync_rules, rules)
         await self.bridge(self.database.sync_sources, state.sources, now)
-        await self.bridge(self.database.sync_endpoints, tuple(state.endpoints), now)
+        await self.bridge(self.database.sync_endpoints, tuple(state.endpoints))
         retired = await self.bridge(self.database.retired_rules)
         self.state = state.with_retired(retired)
         self._changed.update(dict.fromkeys(changed, now))

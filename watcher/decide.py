@@ -111,7 +111,7 @@ def is_news(entry: Entry, source: Source) -> bool:
     published = entry.published or entry.updated
     if isinstance(since, datetime):
         return published is None or published >= since
-    if source.succeeded_at is not None or source.entries:
+    if source.succeeded_at is not None and source.succeeded_at >= source.added_at:
         return True
     return published is not None and published >= source.added_at
 

@@ -49,7 +49,7 @@ class Drainer:
                     *(self._deliver(endpoint, delivery) for delivery in deliveries)
                 )
             except BaseException:
-                await self._bridge(self._database.release_deliveries, deliveries, self._clock())
+                await self._bridge(self._database.release_deliveries, deliveries)
                 raise
             arrived += outcomes.count("delivered")
             if "gone" in outcomes:

@@ -1,0 +1,233 @@
+"""Entries, their revisions, and the matches of rules on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, and_, col, select
+
+from rules import Entry, Match
+from store import values
+from store.nouns import Judged, Known, Published, match_id
+from store.rows import EntryRow, MatchRow, RevisionRow, RuleRow
+
+_AT_ONCE = 500
+_MICROSECOND = timedelta(microseconds=1)
+_NEAR = timedelta(seconds=10)
+
+_SHOWN = and_(RevisionRow.entry == EntryRow.id, RevisionRow.number == EntryRow.revision)
+
+
+def sync_rules(session: Session, rules: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
+    """Make the stored rules those of the desk; return the ids that are new or ask something else."""
+    rows = {row.id: row for row in session.exec(select(RuleRow))}
+    changed = []
+    for identity, (version, title) in rules.items():
+        row = rows.pop(identity, None)
+        if row is None or row.version != version or row.retired:
+            changed.append(identity)
+        if row is None:
+            session.add(RuleRow(id=identity, version=version, title=title))
+        else:
+            row.sqlmodel_update({"version": version, "title": title, "retired": False})
+    for row in rows.values():
+        row.retired = True
+    return tuple(changed)
+
+
+def retired_rules(session: Session) -> frozenset[str]:
+    """Return the ids of the rules that the desk had once."""
+    return frozenset(session.exec(select(RuleRow.id).where(col(RuleRow.retired))))
+
+
+def known(session: Session, source: str, keys: Sequence[str]) -> dict[str, Known]:
+    """Return what is stored of the entries of *source* with these keys."""
+    found: dict[str, Known] = {}
+    by_stored = {values.storable(key): key for key in keys}
+    for some in _batches(list(by_stored)):
+        rows = session.exec(
+            select(EntryRow).where(EntryRow.source == source, col(EntryRow.key).in_(some))
+        ).all()
+        matched = _matched(session, [row.id for row in rows])
+        for row in rows:
+            key = by_stored[row.key]
+            found[key] = Known(
+                id=row.id,
+                key=key,
+                sha256=row.sha256,
+                seen_at=row.seen_at,
+                matched=matched.get(row.id, {}),
+            )
+    return found
+
+
+def _matched(session: Session, entries: Sequence[str]) -> dict[str, dict[str, str]]:
+    matched: dict[str, dict[str, str]] = {}
+    for entry, rule, version in session.exec(
+        select(MatchRow.entry, MatchRow.rule, MatchRow.version).where(
+            col(MatchRow.entry).in_(entries), col(MatchRow.lost).is_(False)
+        )
+    ):
+        matched.setdefault(entry, {})[rule] = version
+    return matched
+
+
+def record(session: Session, judged: Judged, now: datetime) -> bool:
+    """Store an entry that is new or was edited; tell whether it is new."""
+    row = session.get(EntryRow, judged.id)
+    columns = values.entry_columns(judged.entry)
+    if row is None:
+        session.add(EntryRow(id=judged.id, seen_at=now, **columns))
+        session.flush()
+        session.add(values.revision(judged.id, 1, judged.entry, now))
+        return True
+    row.sqlmodel_update({**columns, "revision": row.revision + 1})
+    session.add(values.revision(judged.id, row.revision, judged.entry, now))
+    return False
+
+
+class Recorder:
+    """Stores matches within one transaction, each with its number and its unique instant."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session = session
+        self._next = _free_instant(session, now)
+        self._now = now
+
+    def match(self, entry: str, match: Match) -> tuple[int, bool]:
+        """Store that a rule says yes to *entry*; return the match's number, and whether it is new."""
+        rule = self._changed(match.rule)
+        identity = match_id(match.rule, entry)
+        row = self._session.get(MatchRow, identity)
+        said: dict[str, Any] = {
+            "version": match.version,
+            "because": values.because_columns(match.because),
+            "updated_at": self._instant(),
+            "lost": False,
+        }
+        if row is not None:
+            row.sqlmodel_update(said)
+            return row.seq, False
+        rule.matches += 1
+        rule.matched_at = self._now
+        self._session.add(
+            MatchRow(
+                id=identity,
+                rule=match.rule,
+                entry=entry,
+                seq=rule.matches,
+                matched_at=self._now,
+                **said,
+            )
+        )
+        return rule.matches, True
+
+    def lose(self, entry: str, rule: str) -> None:
+        """Store that the entry's present text does not match any more."""
+        row = self._session.get(MatchRow, match_id(rule, entry))
+        if row is not None and not row.lost:
+            self._changed(rule)
+            row.lost = True
+            row.updated_at = self._instant()
+
+    def _changed(self, rule: str) -> RuleRow:
+        row = self._session.get(RuleRow, rule)
+        if row is None:
+            # A rule that was edited away between the judging and the commit.
+            row = RuleRow(id=rule, title=rule, version="", retired=True)
+            self._session.add(row)
+            self._session.flush()
+        row.changes += 1
+        return row
+
+    def _instant(self) -> datetime:
+        instant, self._next = self._next, self._next + _MICROSECOND
+        return instant
+
+
+def _free_instant(session: Session, now: datetime) -> datetime:
+    """Return *now*, or the first instant after those near it that a match already has.
+
+    Only what is near counts: after a clock that ran ahead was set right, the
+    matches of that time must not push today's into the future.
+    """
+    latest: datetime | None = session.exec(
+        select(func.max(col(MatchRow.updated_at))).where(
+            MatchRow.updated_at >= now, MatchRow.updated_at < now + _NEAR
+        )
+    ).one()
+    return now if latest is None else latest + _MICROSECOND
+
+
+def published(session: Session, rules: Sequence[str], limit: int) -> tuple[Published, ...]:
+    """Return the matches of *rules* that changed last, newest first."""
+    rows = session.exec(
+        select(MatchRow, EntryRow, RevisionRow)
+        .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
+        .join(RevisionRow, _SHOWN)
+        .where(col(MatchRow.rule).in_(rules))
+        .order_by(col(MatchRow.updated_at).desc())
+        .limit(limit)
+    )
+    return tuple(values.published(*row) for row in rows)
+
+
+def publication(session: Session, match: str) -> Published | None:
+    """Return the match with the id *match*."""
+    row = session.exec(
+        select(MatchRow, EntryRow, RevisionRow)
+        .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
+        .join(RevisionRow, _SHOWN)
+        .where(MatchRow.id == match)
+    ).first()
+    return values.published(*row) if row else None
+
+
+def matches_of(session: Session, entry: str) -> tuple[Published, ...]:
+    """Return the matches on the entry with the id *entry*, by rule."""
+    rows = session.exec(
+        select(MatchRow, EntryRow, RevisionRow)
+        .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
+        .join(RevisionRow, _SHOWN)
+        .where(MatchRow.entry == entry)
+        .order_by(MatchRow.rule)
+    )
+    return tuple(values.published(*row) for row in rows)
+
+
+def feed_version(session: Session, rules: Sequence[str]) -> int:
+    """Return a number that grows with every change of what a feed of *rules* shows."""
+    changes = select(func.coalesce(func.sum(RuleRow.changes), 0)).where(col(RuleRow.id).in_(rules))
+    return session.exec(changes).one()
+
+
+def match_counts(session: Session) -> dict[str, tuple[int, datetime | None]]:
+    """Return how often each rule matched, and when it did last."""
+    rows = session.exec(select(RuleRow.id, RuleRow.matches, RuleRow.matched_at))
+    return {rule: (count, last) for rule, count, last in rows}
+
+
+def entries(
+    session: Session, since: datetime, after: str, limit: int
+) -> tuple[tuple[str, Entry, Mapping[str, str]], ...]:
+    """Return a page of the entries seen since then: id, entry, and rule -> version of its matches.
+
+    Pages go by id; the next begins *after* the last id of this one.
+    """
+    rows = session.exec(
+        select(EntryRow, RevisionRow)
+        .join(RevisionRow, _SHOWN)
+        .where(EntryRow.seen_at >= since, EntryRow.id > after)
+        .order_by(EntryRow.id)
+        .limit(limit)
+    ).all()
+    matched = _matched(session, [row.id for row, _ in rows])
+    return tuple((row.id, values.entry(row, texts), matched.get(row.id, {})) for row, texts in rows)
+
+
+def _batches(keys: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]

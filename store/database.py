@@ -1,0 +1,273 @@
+"""The store's machine: everything that is asked of it and written to it, each in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from rules import Entry, Match
+from store import archive, outbox, schedule
+from store.engine import Engine, StoreBusyError, StoreError, opened
+from store.nouns import (
+    Attempt,
+    Claim,
+    Committed,
+    Delivery,
+    DeliveryState,
+    Endpoint,
+    Known,
+    Owed,
+    Poll,
+    Published,
+    Source,
+    SourceSpec,
+    match_id,
+)
+
+__all__ = ["Database", "StoreBusyError", "StoreError"]
+
+
+class Database:
+    """One store, safe to be used from several threads. Every method may raise StoreError."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Return the store at *url*, made or migrated where needed; raise StoreError."""
+        return cls(opened(url))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.close()
+
+    def check(self) -> tuple[str, ...]:
+        """Return what is broken in the file, in SQLite's words; nothing is well."""
+        with self._engine.reading() as session:
+            connection = session.connection()
+            found = [row[0] for row in connection.exec_driver_sql("PRAGMA quick_check")]
+            strays = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        broken = [line for line in found if line != "ok"]
+        if strays:
+            broken.append(f"{len(strays)} rows refer to rows that do not exist")
+        return tuple(broken)
+
+    def writable(self) -> bool:
+        """Tell whether the store takes writes now."""
+        try:
+            with self._engine.writing():
+                return True
+        except StoreError:
+            return False
+
+    # sources
+
+    def sync_sources(self, specs: Sequence[SourceSpec], now: datetime) -> None:
+        """Make the stored sources those of the desk; one that is gone keeps its entries."""
+        with self._engine.writing() as session:
+            schedule.sync(session, specs, now)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the desk's sources, by name."""
+        with self._engine.reading() as session:
+            return schedule.listed(session)
+
+    def source(self, name: str) -> Source | None:
+        """Return one of the desk's sources."""
+        return next((source for source in self.sources() if source.name == name), None)
+
+    def due_sources(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return the names of up to *limit* sources to be polled now, the longest overdue first."""
+        with self._engine.reading() as session:
+            return schedule.due(session, now, limit)
+
+    def claim(
+        self, name: str, now: datetime, lease: timedelta, *, due_only: bool = True
+    ) -> Claim | None:
+        """Return the right to poll a source until the lease ends.
+
+        None where another has it, or where it is not due and *due_only* asks for that.
+        """
+        with self._engine.writing() as session:
+            return schedule.claim(session, name, now, lease, due_only=due_only)
+
+    def release(self, claim: Claim, *, now: datetime) -> None:
+        """Give *claim* back; the source is due at *now*."""
+        with self._engine.writing() as session:
+            schedule.release(session, claim, now)
+
+    # polls
+
+    def known(self, source: str, keys: Sequence[str]) -> Mapping[str, Known]:
+        """Return what is stored of the entries of *source* with these keys, by key."""
+        with self._engine.reading() as session:
+            return archive.known(session, source, keys)
+
+    def commit(self, poll: Poll) -> Committed | None:
+        """Store all that *poll* changed, or nothing; None where its claim was lost meanwhile.
+
+        Entries, revisions, matches, deliveries owed, the source's health and its
+        next poll are one transaction.
+        """
+        with self._engine.writing() as session:
+            source = schedule.claimed(session, poll.source, poll.token)
+            if source is None:
+                return None
+            recorder = archive.Recorder(session, poll.at)
+            new = matched = 0
+            numbers: dict[str, int] = {}
+            for judged in poll.judged:
+                new += archive.record(session, judged, poll.at)
+                for match in judged.matches:
+                    seq, first = recorder.match(judged.id, match)
+                    numbers[match_id(match.rule, judged.id)] = seq
+                    matched += first
+                for rule in judged.lost:
+                    recorder.lose(judged.id, rule)
+            rung = [
+                owed.endpoint
+                for owed in poll.owed
+                if outbox.owe(session, owed, poll.at, numbers.get(owed.match))
+            ]
+            schedule.settle(source, poll, new)
+            return Committed(
+                new=new,
+                revised=len(poll.judged) - new,
+                matched=matched,
+                endpoints=tuple(dict.fromkeys(rung)),
+            )
+
+    # rules and matches
+
+    def sync_rules(self, rules: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
+        """Make the stored rules those of the desk: id -> (version, title).
+
+        Return the ids that are new or ask something else than before. A rule
+        that is gone keeps its matches.
+        """
+        with self._engine.writing() as session:
+            return archive.sync_rules(session, rules)
+
+    def retired_rules(self) -> frozenset[str]:
+        """Return the ids of the rules that the desk had once."""
+        with self._engine.reading() as session:
+            return archive.retired_rules(session)
+
+    def published(self, rules: Sequence[str], limit: int) -> tuple[Published, ...]:
+        """Return the matches of *rules* that changed last, newest first."""
+        with self._engine.reading() as session:
+            return archive.published(session, rules, limit)
+
+    def publication(self, match: str) -> Published | None:
+        """Return the match with the id *match*."""
+        with self._engine.reading() as session:
+            return archive.publication(session, match)
+
+    def matches_of(self, entry: str) -> tuple[Published, ...]:
+        """Return the matches on the entry with the id *entry*, by rule."""
+        with self._engine.reading() as session:
+            return archive.matches_of(session, entry)
+
+    def feed_version(self, rules: Sequence[str]) -> int:
+        """Return a number that grows with every change of what a feed of *rules* shows."""
+        with self._engine.reading() as session:
+            return archive.feed_version(session, rules)
+
+    def match_counts(self) -> Mapping[str, tuple[int, datetime | None]]:
+        """Return how often each rule matched, and when it did last."""
+        with self._engine.reading() as session:
+            return archive.match_counts(session)
+
+    def entries(
+        self, since: datetime, after: str = "", limit: int = 500
+    ) -> tuple[tuple[str, Entry, Mapping[str, str]], ...]:
+        """Return a page of the entries seen since then: id, entry, rule -> version of its matches.
+
+        Pages go by id; the next begins *after* the last id of this one.
+        """
+        with self._engine.reading() as session:
+            return archive.entries(session, since, after, limit)
+
+    def add_matches(self, found: Sequence[tuple[str, tuple[Match, ...]]], now: datetime) -> int:
+        """Store matches on stored entries, by id, owing nothing; return how many are new."""
+        with self._engine.writing() as session:
+            recorder = archive.Recorder(session, now)
+            return sum(
+                recorder.match(entry, match)[1] for entry, matches in found for match in matches
+            )
+
+    # endpoints and deliveries
+
+    def sync_endpoints(self, names: Sequence[str]) -> None:
+        """Make the stored endpoints those of the desk; what one was owed is kept."""
+        with self._engine.writing() as session:
+            outbox.sync(session, names)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Return the desk's endpoints with what they are owed, by name."""
+        with self._engine.reading() as session:
+            return outbox.endpoints(session)
+
+    def due_endpoints(self, now: datetime) -> tuple[str, ...]:
+        """Return the names of the endpoints that something can be sent to now."""
+        with self._engine.reading() as session:
+            return outbox.due_endpoints(session, now)
+
+    def owe(self, owed: Owed, now: datetime) -> None:
+        """Store one delivery that no poll brought about."""
+        with self._engine.writing() as session:
+            outbox.owe(session, owed, now)
+
+    def claim_deliveries(
+        self, endpoint: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Return up to *limit* deliveries that the caller alone may send until the lease ends."""
+        with self._engine.writing() as session:
+            return outbox.claim(session, endpoint, now, lease, limit)
+
+    def release_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Give up the claims on *deliveries*; they are as due as before."""
+        with self._engine.writing() as session:
+            outbox.release(session, deliveries)
+
+    def settle(
+        self,
+        delivery: Delivery,
+        attempt: Attempt,
+        *,
+        outcome: outbox.Outcome,
+        retry_at: datetime | None,
+    ) -> bool:
+        """Record a try and what becomes of the delivery; False where the claim was lost meanwhile.
+
+        "gone" disables the endpoint: what it is owed is held, and nothing is lost.
+        """
+        with self._engine.writing() as session:
+            return outbox.settle(session, delivery, attempt, outcome=outcome, retry_at=retry_at)
+
+    def enable_endpoint(self, name: str, now: datetime) -> int | None:
+        """Enable an endpoint; return how many held deliveries are due now, None for no such one."""
+        with self._engine.writing() as session:
+            return outbox.enable(session, name, now)
+
+    def deliveries(
+        self,
+        *,
+        endpoint: str | None = None,
+        state: DeliveryState | None = None,
+        limit: int = 100,
+    ) -> tuple[Delivery, ...]:
+        """Return the latest deliveries, newest first, without their tries."""
+        with self._engine.reading() as session:
+            return outbox.deliveries(session, endpoint, state, limit)
+
+    def delivery(self, identity: str) -> Delivery | None:
+        """Return a delivery with every try."""
+        with self._engine.reading() as session:
+            return outbox.delivery(session, identity)
+
+    def redeliver(self, identity: str, now: datetime) -> Delivery | None:
+        """Make a delivery due again with the id and the bytes that it had; None for no such one."""
+        with self._engine.writing() as session:
+            return outbox.redeliver(session, identity, now)

@@ -1,0 +1,182 @@
+"""Opens the database file: connections, transactions, migrations, and errors in words."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlmodel import Session
+
+HEAD = "0001"
+"""The migration that these rows belong to; a test holds it to the newest file in `versions`."""
+
+BUSY_SECONDS = 5
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says why and what to do."""
+
+
+class StoreBusyError(StoreError):
+    """Another process held the store for longer than we wait."""
+
+
+class Engine:
+    """One SQLite file: any number of readers, one writer at a time."""
+
+    def __init__(self, engine: sa.Engine, where: str) -> None:
+        self._engine = engine
+        self._immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._where = where
+        self._writer = threading.Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session that sees one state of the store and writes nothing."""
+        with self._told(), Session(self._engine) as session, session.no_autoflush:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Give a session whose changes are committed together at the end, or not at all.
+
+        The write lock is taken at its begin: a transaction that reads first and
+        writes later would fail at once where another wrote in between.
+        """
+        with self._told(), self._writer, Session(self._immediate) as session:
+            session.connection()
+            yield session
+            session.commit()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.DBAPIError as error:
+            raise _in_words(error, self._where) from error
+
+
+def opened(url: str) -> Engine:
+    """Return the engine for *url*, `sqlite:///` and a path, its tables brought up to date.
+
+    The file and its folder are made where they are missing. Raise StoreError
+    where it cannot be used, or was written by a newer tocsin.
+    """
+    path = _path(url)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {path.parent} cannot be made: {error.strerror}") from error
+    _writable(path)
+    sqlite = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
+    sa.event.listen(sqlite, "connect", _set_up)
+    sa.event.listen(sqlite, "begin", _begin)
+    engine = Engine(sqlite, str(path))
+    try:
+        _migrate(engine)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+def _path(url: str) -> Path:
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
+        return Path(url.removeprefix("sqlite:///"))
+    scheme = url.partition(":")[0]
+    hint = 'write [store] url = "sqlite:///data/tocsin.db"'
+    raise StoreError(f"a store of the kind `{scheme}` cannot be used; {hint}")
+
+
+def _writable(path: Path) -> None:
+    wanted = path if path.exists() else path.parent
+    if path.is_dir():
+        raise StoreError(f"the store {path} is a folder; name a file")
+    if not os.access(wanted, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise StoreError(f"the store {path} cannot be written; check its owner and permissions")
+
+
+def _set_up(connection: Any, _: object) -> None:
+    # The driver would begin transactions of its own, too late and of the wrong kind.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_SECONDS * 1000}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _migrate(engine: Engine) -> None:
+    with engine.reading() as session:
+        if _version(session.connection()) == HEAD:
+            return
+    with engine.writing() as session:
+        connection = session.connection()
+        version = _version(connection)
+        if version != HEAD:
+            _upgrade(connection, version, engine)
+
+
+def _version(connection: sa.Connection) -> str | None:
+    tables = sa.inspect(connection).get_table_names()
+    if "alembic_version" not in tables:
+        if tables:
+            raise StoreError("the store's file belongs to another program; name another file")
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def _upgrade(connection: sa.Connection, version: str | None, engine: Engine) -> None:
+    # Alembic costs a third of a second to import, and a store is seldom migrated.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "store:migrations")
+    config.set_main_option("path_separator", "os")
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known:
+        raise StoreError(
+            f"the store was written by a newer tocsin (its tables are at {version}, this one knows "
+            f"{HEAD}); install that version again, or restore a backup"
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _in_words(error: exc.DBAPIError, where: str) -> StoreError:
+    """Return what SQLite's *error* means for an operator."""
+    cause = str(error.orig)
+    if "locked" in cause or "busy" in cause:
+        return StoreBusyError(
+            f"the store {where} was held by another process for {BUSY_SECONDS} s; try again"
+        )
+    meanings = {
+        "full": "its disk is full; make room",
+        "readonly": "it cannot be written; check its owner and permissions",
+        "unable to open": "it cannot be opened; check its folder, owner and permissions",
+        "not a database": "it is not a SQLite database; name another file, or restore a backup",
+        "malformed": "it is damaged; restore a backup",
+        "disk I/O": "its disk reports errors; check the disk, then restore a backup if needed",
+    }
+    for sign, meaning in meanings.items():
+        if sign in cause:
+            return StoreError(f"the store {where}: {meaning} ({cause})")
+    return StoreError(f"the store {where} failed: {cause}")

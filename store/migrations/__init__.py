@@ -1,0 +1,1 @@
+"""The history of the tables, for Alembic. A change of `store.rows` needs a new file in `versions`."""

@@ -1,0 +1,249 @@
+"""What is owed to endpoints: deliveries, their states, tries and leases."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import func
+from sqlmodel import Session, col, or_, select, update
+
+from store import values
+from store.nouns import Attempt, Delivery, DeliveryState, Endpoint, Owed
+from store.rows import AttemptRow, DeliveryRow, EndpointRow
+
+Outcome = Literal["delivered", "retry", "failed", "gone"]
+
+GONE = "it answered 410 Gone"
+
+
+def sync(session: Session, names: Sequence[str]) -> None:
+    """Make the stored endpoints those of the desk; what one was owed is kept."""
+    rows = {row.name: row for row in session.exec(select(EndpointRow))}
+    for name in names:
+        if (row := rows.pop(name, None)) is None:
+            session.add(EndpointRow(name=name))
+        else:
+            row.listed = True
+    for row in rows.values():
+        row.listed = False
+
+
+def owe(session: Session, owed: Owed, now: datetime, seq: int | None = None) -> bool:
+    """Store a delivery with its payload frozen to bytes; tell whether it is due.
+
+    One that is stored already stays as it is: an id stands for one body.
+    """
+    if session.get(DeliveryRow, owed.id) is not None:
+        return False
+    endpoint = session.get(EndpointRow, owed.endpoint)
+    if endpoint is None:
+        endpoint = EndpointRow(name=owed.endpoint)
+        session.add(endpoint)
+        session.flush()
+    session.add(
+        DeliveryRow(
+            id=owed.id,
+            endpoint=owed.endpoint,
+            event=owed.event,
+            match=owed.match,
+            body=_frozen(owed.payload, seq),
+            state="held" if endpoint.disabled else "due",
+            created_at=now,
+            due=now,
+        )
+    )
+    return not endpoint.disabled
+
+
+def _frozen(payload: Mapping[str, Any], seq: int | None) -> bytes:
+    tree = values.storable_tree(payload)
+    if seq is not None:
+        tree["data"]["seq"] = seq
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def endpoints(session: Session) -> tuple[Endpoint, ...]:
+    """Return the desk's endpoints with what they are owed, by name."""
+    counts: dict[str, dict[str, int]] = {}
+    for name, state, count in session.exec(
+        select(DeliveryRow.endpoint, DeliveryRow.state, func.count()).group_by(
+            DeliveryRow.endpoint, DeliveryRow.state
+        )
+    ):
+        counts.setdefault(name, {})[state] = count
+    rows = session.exec(
+        select(EndpointRow).where(col(EndpointRow.listed)).order_by(EndpointRow.name)
+    )
+    return tuple(_endpoint(row, counts.get(row.name, {})) for row in rows)
+
+
+def _endpoint(row: EndpointRow, counts: Mapping[str, int]) -> Endpoint:
+    return Endpoint(
+        name=row.name,
+        disabled=row.disabled,
+        failures=row.failures,
+        failing_since=row.failing_since,
+        succeeded_at=row.succeeded_at,
+        due=counts.get("due", 0),
+        held=counts.get("held", 0),
+        delivered=counts.get("delivered", 0),
+        failed=counts.get("failed", 0),
+    )
+
+
+def due_endpoints(session: Session, now: datetime) -> tuple[str, ...]:
+    """Return the names of the endpoints that something can be sent to now."""
+    rows = session.exec(
+        select(EndpointRow.name)
+        .join(DeliveryRow, col(DeliveryRow.endpoint) == EndpointRow.name)
+        .where(col(EndpointRow.listed), EndpointRow.disabled == "", *_sendable(now))
+        .distinct()
+        .order_by(EndpointRow.name)
+    )
+    return tuple(rows)
+
+
+def _sendable(now: datetime) -> tuple[Any, ...]:
+    return (
+        DeliveryRow.state == "due",
+        DeliveryRow.due <= now,
+        or_(col(DeliveryRow.lease_until).is_(None), col(DeliveryRow.lease_until) <= now),
+    )
+
+
+def claim(
+    session: Session, endpoint: str, now: datetime, lease: timedelta, limit: int
+) -> tuple[Delivery, ...]:
+    """Return up to *limit* deliveries that the caller alone may send until the lease ends."""
+    owner = session.get(EndpointRow, endpoint)
+    if owner is None or owner.disabled:
+        return ()
+    rows = session.exec(
+        select(DeliveryRow)
+        .where(DeliveryRow.endpoint == endpoint, *_sendable(now))
+        .order_by(col(DeliveryRow.due), col(DeliveryRow.created_at), DeliveryRow.id)
+        .limit(limit)
+    ).all()
+    for row in rows:
+        row.token = secrets.token_hex(16)
+        row.lease_until = now + lease
+    return tuple(map(values.delivery, rows))
+
+
+def release(session: Session, deliveries: Iterable[Delivery]) -> None:
+    """Give up the claims on *deliveries*; they are as due as before."""
+    for held in deliveries:
+        row = session.get(DeliveryRow, held.id)
+        if row is not None and row.token == held.token:
+            row.token, row.lease_until = "", None
+
+
+def settle(
+    session: Session,
+    held: Delivery,
+    attempt: Attempt,
+    *,
+    outcome: Outcome,
+    retry_at: datetime | None,
+) -> bool:
+    """Record a try and what becomes of the delivery; False where the claim was lost meanwhile."""
+    row = session.get(DeliveryRow, held.id)
+    if row is None or not held.token or row.token != held.token:
+        return False
+    _log(session, row, attempt)
+    row.attempts += 1
+    row.error = values.storable(attempt.error)
+    row.token, row.lease_until = "", None
+    endpoint = session.get_one(EndpointRow, row.endpoint)
+    if outcome == "delivered":
+        row.state, row.delivered_at = "delivered", attempt.at
+        endpoint.failures, endpoint.failing_since = 0, None
+        endpoint.succeeded_at = attempt.at
+        return True
+    endpoint.failures += 1
+    endpoint.failing_since = endpoint.failing_since or attempt.at
+    if outcome == "failed" or (outcome == "retry" and retry_at is None):
+        row.state = "failed"
+    elif retry_at is not None:
+        row.due = retry_at
+    if outcome == "gone":
+        endpoint.disabled = GONE
+    if endpoint.disabled:
+        session.flush()
+        _move(session, row.endpoint, "due", "held")
+    return True
+
+
+def _log(session: Session, row: DeliveryRow, attempt: Attempt) -> None:
+    last = session.exec(
+        select(func.coalesce(func.max(AttemptRow.number), 0)).where(AttemptRow.delivery == row.id)
+    ).one()
+    session.add(
+        AttemptRow(
+            delivery=row.id,
+            number=last + 1,
+            at=attempt.at,
+            took_us=attempt.took // timedelta(microseconds=1),
+            status=attempt.status,
+            error=values.storable(attempt.error),
+            response=values.storable(attempt.response),
+        )
+    )
+
+
+def _move(session: Session, endpoint: str, old: str, new: str, **columns: Any) -> int:
+    moved = session.exec(
+        update(DeliveryRow)
+        .where(col(DeliveryRow.endpoint) == endpoint, col(DeliveryRow.state) == old)
+        .values(state=new, **columns)
+    )
+    return moved.rowcount
+
+
+def enable(session: Session, name: str, now: datetime) -> int | None:
+    """Enable an endpoint; return how many held deliveries are due again, None without such a one."""
+    row = session.get(EndpointRow, name)
+    if row is None or not row.listed:
+        return None
+    row.disabled, row.failures, row.failing_since = "", 0, None
+    session.flush()
+    return _move(session, name, "held", "due", due=now, attempts=0)
+
+
+def deliveries(
+    session: Session, endpoint: str | None, state: DeliveryState | None, limit: int
+) -> tuple[Delivery, ...]:
+    """Return the latest deliveries, newest first, without their tries."""
+    query = select(DeliveryRow).order_by(col(DeliveryRow.created_at).desc(), DeliveryRow.id)
+    if endpoint is not None:
+        query = query.where(DeliveryRow.endpoint == endpoint)
+    if state is not None:
+        query = query.where(DeliveryRow.state == state)
+    return tuple(map(values.delivery, session.exec(query.limit(limit))))
+
+
+def delivery(session: Session, identity: str) -> Delivery | None:
+    """Return the delivery with every try."""
+    row = session.get(DeliveryRow, identity)
+    if row is None:
+        return None
+    log = session.exec(
+        select(AttemptRow).where(AttemptRow.delivery == identity).order_by(col(AttemptRow.number))
+    )
+    return values.delivery(row, log)
+
+
+def redeliver(session: Session, identity: str, now: datetime) -> Delivery | None:
+    """Make a delivery due again, on a fresh schedule, with the id and the bytes that it had."""
+    row = session.get(DeliveryRow, identity)
+    if row is None:
+        return None
+    endpoint = session.get_one(EndpointRow, row.endpoint)
+    row.state = "held" if endpoint.disabled else "due"
+    row.due, row.attempts, row.error = now, 0, ""
+    row.token, row.lease_until = "", None
+    return values.delivery(row)

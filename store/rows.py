@@ -1,0 +1,188 @@
+"""The tables. Rows never leave this package: what crosses its border are the nouns."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+# Constraints without a name could not be altered by a later migration.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as whole microseconds since 1970: exact, and it sorts."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+def _instant(*, null: bool = False, index: bool = False, unique: bool = False) -> Any:
+    column: Column[Any] = Column(Instant, nullable=null, index=index, unique=unique)
+    return Field(sa_column=column) if not null else Field(default=None, sa_column=column)
+
+
+class SourceRow(SQLModel, table=True):
+    """A source. *listed* tells whether the desk still has it."""
+
+    __tablename__ = "source"
+
+    name: str = Field(primary_key=True)
+    kind: str
+    address: str
+    lang: str = ""
+    every_seconds: int | None = None
+    full_text: bool = False
+    allow_private: bool = False
+    alert_since: str = "added"
+    enabled: bool = True
+    listed: bool = True
+    added_at: datetime = _instant()
+    next_poll_at: datetime = _instant(index=True)
+    polled_at: datetime | None = _instant(null=True)
+    succeeded_at: datetime | None = _instant(null=True)
+    failures: int = 0
+    error: str = ""
+    gone: bool = False
+    etag: str = ""
+    last_modified: str = ""
+    body_sha256: str = ""
+    entries: int = 0
+    lease_until: datetime | None = _instant(null=True)
+    token: str = ""
+
+
+class EntryRow(SQLModel, table=True):
+    """An entry; its texts stand in its latest revision."""
+
+    __tablename__ = "entry"
+    __table_args__ = (UniqueConstraint("source", "key"),)
+
+    id: str = Field(primary_key=True)
+    source: str = Field(foreign_key="source.name")
+    key: str = Field(sa_type=Text)
+    url: str = Field(sa_type=Text)
+    authors: list[str] = Field(sa_type=JSON)
+    tags: list[str] = Field(sa_type=JSON)
+    lang: str
+    published: datetime | None = _instant(null=True)
+    updated: datetime | None = _instant(null=True)
+    seen_at: datetime = _instant(index=True)
+    sha256: str
+    revision: int = 1
+
+
+class RevisionRow(SQLModel, table=True):
+    """One state of an entry's text, numbered from 1."""
+
+    __tablename__ = "revision"
+
+    entry: str = Field(primary_key=True, foreign_key="entry.id")
+    number: int = Field(primary_key=True)
+    title: str = Field(sa_type=Text)
+    summary: str = Field(sa_type=Text)
+    text: str = Field(sa_type=Text)
+    at: datetime = _instant()
+
+
+class RuleRow(SQLModel, table=True):
+    """A rule that the desk has or had: *matches* is the number of its last match.
+
+    *changes* counts every change of what its feed shows.
+    """
+
+    __tablename__ = "rule"
+
+    id: str = Field(primary_key=True)
+    title: str
+    version: str
+    retired: bool = False
+    matches: int = 0
+    changes: int = 0
+    matched_at: datetime | None = _instant(null=True)
+
+
+class MatchRow(SQLModel, table=True):
+    """A rule said yes to an entry, once; *because* is a list of places."""
+
+    __tablename__ = "match"
+    __table_args__ = (
+        UniqueConstraint("rule", "entry"),
+        UniqueConstraint("rule", "seq"),
+        Index("ix_match_rule_updated_at", "rule", "updated_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    rule: str = Field(foreign_key="rule.id")
+    entry: str = Field(foreign_key="entry.id", index=True)
+    seq: int
+    version: str
+    because: list[dict[str, Any]] = Field(sa_type=JSON)
+    matched_at: datetime = _instant()
+    updated_at: datetime = _instant(unique=True)
+    lost: bool = False
+
+
+class EndpointRow(SQLModel, table=True):
+    """An endpoint's health. *listed* tells whether the desk still has it."""
+
+    __tablename__ = "endpoint"
+
+    name: str = Field(primary_key=True)
+    listed: bool = True
+    disabled: str = ""
+    failures: int = 0
+    failing_since: datetime | None = _instant(null=True)
+    succeeded_at: datetime | None = _instant(null=True)
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One payload owed to one endpoint; *body* never changes."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (Index("ix_delivery_endpoint_state_due", "endpoint", "state", "due"),)
+
+    id: str = Field(primary_key=True)
+    endpoint: str = Field(foreign_key="endpoint.name")
+    event: str
+    match: str = Field(index=True)
+    body: bytes = Field(sa_type=LargeBinary)
+    state: str
+    created_at: datetime = _instant(index=True)
+    due: datetime = _instant()
+    attempts: int = 0
+    lease_until: datetime | None = _instant(null=True)
+    token: str = ""
+    delivered_at: datetime | None = _instant(null=True)
+    error: str = ""
+
+
+class AttemptRow(SQLModel, table=True):
+    """One try of a delivery, numbered from 1."""
+
+    __tablename__ = "attempt"
+
+    delivery: str = Field(primary_key=True, foreign_key="delivery.id")
+    number: int = Field(primary_key=True)
+    at: datetime = _instant()
+    took_us: int = Field(sa_type=BigInteger)
+    status: int | None = None
+    error: str = ""
+    response: str = Field(default="", sa_type=Text)

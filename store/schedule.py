@@ -1,0 +1,119 @@
+"""What is to be polled and when: sources, their health, and the leases on them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, col, or_, select
+
+from store import values
+from store.nouns import Claim, Poll, Source, SourceSpec
+from store.rows import SourceRow
+
+
+def sync(session: Session, specs: Sequence[SourceSpec], now: datetime) -> None:
+    """Make the stored sources those of the desk; one that is gone keeps its entries."""
+    rows = {row.name: row for row in session.exec(select(SourceRow))}
+    for spec in specs:
+        columns = values.described(spec)
+        row = rows.pop(spec.name, None)
+        if row is None:
+            session.add(SourceRow(name=spec.name, added_at=now, next_poll_at=now, **columns))
+            continue
+        if (row.kind, row.address) != (spec.kind, spec.address):
+            _begin_anew(row, now)
+        elif not (row.listed and row.enabled) or row.every_seconds != columns["every_seconds"]:
+            row.next_poll_at = now
+        row.sqlmodel_update(columns)
+    for row in rows.values():
+        row.listed = False
+
+
+def _begin_anew(row: SourceRow, now: datetime) -> None:
+    """Forget what was known of another address; what the new one shows first is its backlog."""
+    row.sqlmodel_update(
+        {
+            "added_at": now,
+            "next_poll_at": now,
+            "etag": "",
+            "last_modified": "",
+            "body_sha256": "",
+            "failures": 0,
+            "error": "",
+            "gone": False,
+        }
+    )
+
+
+def listed(session: Session) -> tuple[Source, ...]:
+    """Return the desk's sources, by name."""
+    rows = session.exec(select(SourceRow).where(col(SourceRow.listed)).order_by(SourceRow.name))
+    return tuple(map(values.source, rows))
+
+
+def due(session: Session, now: datetime, limit: int) -> tuple[str, ...]:
+    """Return the names of up to *limit* sources to be polled now, the longest overdue first."""
+    rows = session.exec(
+        select(SourceRow.name)
+        .where(*_pollable(now), SourceRow.next_poll_at <= now)
+        .order_by(col(SourceRow.next_poll_at), SourceRow.name)
+        .limit(limit)
+    )
+    return tuple(rows)
+
+
+def _pollable(now: datetime) -> tuple[Any, ...]:
+    return (
+        col(SourceRow.listed),
+        col(SourceRow.enabled),
+        col(SourceRow.gone).is_(False),
+        SourceRow.kind != "inbox",
+        or_(col(SourceRow.lease_until).is_(None), col(SourceRow.lease_until) <= now),
+    )
+
+
+def claim(
+    session: Session, name: str, now: datetime, lease: timedelta, *, due_only: bool
+) -> Claim | None:
+    """Return the right to poll the source *name*, or None where it cannot be had now."""
+    row = session.get(SourceRow, name)
+    if row is None or not row.listed or (row.lease_until and row.lease_until > now):
+        return None
+    if due_only and (not row.enabled or row.gone or row.next_poll_at > now):
+        return None
+    row.token = secrets.token_hex(16)
+    row.lease_until = now + lease
+    return Claim(source=values.source(row), token=row.token, until=row.lease_until)
+
+
+def release(session: Session, held: Claim, now: datetime) -> None:
+    """Give the claim back; the source is due at *now*."""
+    if row := claimed(session, held.source.name, held.token):
+        row.token, row.lease_until = "", None
+        row.next_poll_at = now
+
+
+def claimed(session: Session, name: str, token: str) -> SourceRow | None:
+    """Return the source's row where *token* still is the right to write its poll."""
+    row = session.get(SourceRow, name)
+    return row if row and token and row.token == token else None
+
+
+def settle(row: SourceRow, poll: Poll, new: int) -> None:
+    """Write the poll's outcome onto the source's row and end its lease."""
+    row.polled_at = poll.at
+    row.next_poll_at = poll.next_poll_at
+    row.error = values.storable(poll.error)
+    row.failures = row.failures + 1 if poll.error else 0
+    row.gone = poll.gone
+    row.entries += new
+    if not poll.error or poll.judged:
+        row.succeeded_at = poll.at
+    if poll.validators is not None:
+        row.etag = poll.validators.etag
+        row.last_modified = poll.validators.last_modified
+        row.body_sha256 = poll.validators.body_sha256
+    row.token, row.lease_until = "", None

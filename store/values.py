@@ -1,0 +1,182 @@
+"""Turns rows into the nouns that cross the border, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from rules import Because, Entry
+from store.nouns import Attempt, Delivery, Published, Source, SourceSpec, Validators
+from store.rows import AttemptRow, DeliveryRow, EntryRow, MatchRow, RevisionRow, SourceRow
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Return *text* with U+FFFD for what no database takes: NUL and halves of characters.
+
+    Offsets into the text stay right.
+    """
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def storable_tree(value: Any) -> Any:
+    """Return a JSON value with every text in it storable."""
+    match value:
+        case str():
+            return storable(value)
+        case Mapping():
+            return {storable(key): storable_tree(item) for key, item in value.items()}
+        case list() | tuple():
+            return [storable_tree(item) for item in value]
+        case _:
+            return value
+
+
+def described(spec: SourceSpec) -> dict[str, Any]:
+    """Return the columns that the desk decides about."""
+    since = spec.alert_since
+    return {
+        "kind": spec.kind,
+        "address": spec.address,
+        "lang": spec.lang,
+        "every_seconds": int(spec.every.total_seconds()) if spec.every else None,
+        "full_text": spec.full_text,
+        "allow_private": spec.allow_private,
+        "alert_since": since.isoformat() if isinstance(since, datetime) else since,
+        "enabled": spec.enabled,
+        "listed": True,
+    }
+
+
+def source(row: SourceRow) -> Source:
+    """Return the source in *row*."""
+    since: Any = row.alert_since
+    if since not in ("added", "always"):
+        since = datetime.fromisoformat(since)
+    kind: Any = row.kind
+    spec = SourceSpec(
+        name=row.name,
+        kind=kind,
+        address=row.address,
+        lang=row.lang,
+        every=timedelta(seconds=row.every_seconds) if row.every_seconds else None,
+        full_text=row.full_text,
+        allow_private=row.allow_private,
+        alert_since=since,
+        enabled=row.enabled,
+    )
+    return Source(
+        spec=spec,
+        added_at=row.added_at,
+        next_poll_at=row.next_poll_at,
+        validators=Validators(
+            etag=row.etag, last_modified=row.last_modified, body_sha256=row.body_sha256
+        ),
+        polled_at=row.polled_at,
+        succeeded_at=row.succeeded_at,
+        failures=row.failures,
+        error=row.error,
+        gone=row.gone,
+        entries=row.entries,
+    )
+
+
+def entry_columns(entry: Entry) -> dict[str, Any]:
+    """Return the columns of an EntryRow that the source decides about."""
+    return {
+        "source": entry.source,
+        "key": storable(entry.key),
+        "url": storable(entry.url),
+        "authors": storable_tree(entry.authors),
+        "tags": storable_tree(entry.tags),
+        "lang": storable(entry.lang),
+        "published": entry.published,
+        "updated": entry.updated,
+        "sha256": entry.sha256,
+    }
+
+
+def revision(identity: str, number: int, entry: Entry, at: datetime) -> RevisionRow:
+    """Return the row of the state that *entry*'s text is in."""
+    return RevisionRow(
+        entry=identity,
+        number=number,
+        title=storable(entry.title),
+        summary=storable(entry.summary),
+        text=storable(entry.text),
+        at=at,
+    )
+
+
+def entry(row: EntryRow, texts: RevisionRow) -> Entry:
+    """Return the entry in *row* with the texts of that revision."""
+    return Entry(
+        key=row.key,
+        source=row.source,
+        url=row.url,
+        title=texts.title,
+        summary=texts.summary,
+        text=texts.text,
+        authors=tuple(row.authors),
+        tags=tuple(row.tags),
+        lang=row.lang,
+        published=row.published,
+        updated=row.updated,
+    )
+
+
+def because_columns(places: Iterable[Because]) -> list[dict[str, Any]]:
+    """Return *places* as JSON."""
+    return [storable_tree(asdict(place)) for place in places]
+
+
+def published(match: MatchRow, row: EntryRow, texts: RevisionRow) -> Published:
+    """Return the match as feeds and pages show it."""
+    return Published(
+        id=match.id,
+        seq=match.seq,
+        rule=match.rule,
+        version=match.version,
+        entry_id=row.id,
+        entry=entry(row, texts),
+        because=tuple(Because(**place) for place in match.because),
+        seen_at=row.seen_at,
+        matched_at=match.matched_at,
+        updated_at=match.updated_at,
+        lost=match.lost,
+    )
+
+
+def delivery(row: DeliveryRow, log: Iterable[AttemptRow] = ()) -> Delivery:
+    """Return the delivery in *row*; *log* are its tries, first first."""
+    state: Any = row.state
+    return Delivery(
+        id=row.id,
+        endpoint=row.endpoint,
+        event=row.event,
+        match=row.match,
+        body=row.body,
+        state=state,
+        created_at=row.created_at,
+        due=row.due,
+        attempts=row.attempts,
+        token=row.token,
+        delivered_at=row.delivered_at,
+        error=row.error,
+        log=tuple(map(_attempt, log)),
+    )
+
+
+def _attempt(row: AttemptRow) -> Attempt:
+    return Attempt(
+        number=row.number,
+        at=row.at,
+        took=timedelta(microseconds=row.took_us),
+        status=row.status,
+        error=row.error,
+        response=row.response,
+    )
