@@ -125,11 +125,10 @@ class Database:
                     matched += first
                 for rule in judged.lost:
                     recorder.lose(judged.id, rule)
-            rung = [
-                owed.endpoint
-                for owed in poll.owed
-                if outbox.owe(session, owed, poll.at, numbers.get(owed.match))
+            stored = [
+                outbox.owe(session, owed, poll.at, numbers.get(owed.match)) for owed in poll.owed
             ]
+            rung = [delivery.endpoint for delivery in stored if delivery.state == "due"]
             schedule.settle(source, poll, new)
             return Committed(
                 new=new,
@@ -214,10 +213,10 @@ class Database:
         with self._engine.reading() as session:
             return outbox.due_endpoints(session, now)
 
-    def owe(self, owed: Owed, now: datetime) -> None:
-        """Store one delivery that no poll brought about."""
+    def owe(self, owed: Owed, now: datetime) -> Delivery:
+        """Store one delivery that no poll brought about, and return it."""
         with self._engine.writing() as session:
-            outbox.owe(session, owed, now)
+            return outbox.owe(session, owed, now)
 
     def claim_deliveries(
         self, endpoint: str, now: datetime, lease: timedelta, limit: int

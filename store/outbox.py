@@ -32,20 +32,19 @@ def sync(session: Session, names: Sequence[str]) -> None:
         row.listed = False
 
 
-def owe(session: Session, owed: Owed, now: datetime, seq: int | None = None) -> bool:
-    """Store a delivery with its payload frozen to bytes; tell whether it is due.
+def owe(session: Session, owed: Owed, now: datetime, seq: int | None = None) -> Delivery:
+    """Store a delivery with its payload frozen to bytes, and return it.
 
     One that is stored already stays as it is: an id stands for one body.
     """
-    if session.get(DeliveryRow, owed.id) is not None:
-        return False
-    endpoint = session.get(EndpointRow, owed.endpoint)
-    if endpoint is None:
-        endpoint = EndpointRow(name=owed.endpoint)
-        session.add(endpoint)
-        session.flush()
-    session.add(
-        DeliveryRow(
+    row = session.get(DeliveryRow, owed.id)
+    if row is None:
+        endpoint = session.get(EndpointRow, owed.endpoint)
+        if endpoint is None:
+            endpoint = EndpointRow(name=owed.endpoint)
+            session.add(endpoint)
+            session.flush()
+        row = DeliveryRow(
             id=owed.id,
             endpoint=owed.endpoint,
             event=owed.event,
@@ -55,8 +54,8 @@ def owe(session: Session, owed: Owed, now: datetime, seq: int | None = None) -> 
             created_at=now,
             due=now,
         )
-    )
-    return not endpoint.disabled
+        session.add(row)
+    return values.delivery(row)
 
 
 def _frozen(payload: Mapping[str, Any], seq: int | None) -> bytes:
@@ -246,4 +245,5 @@ def redeliver(session: Session, identity: str, now: datetime) -> Delivery | None
     row.state = "held" if endpoint.disabled else "due"
     row.due, row.attempts, row.error = now, 0, ""
     row.token, row.lease_until = "", None
-    return values.delivery(row)
+    session.flush()
+    return delivery(session, identity)

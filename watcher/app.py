@@ -67,10 +67,11 @@ class App:
             self._due,
             limits=_LIMITS,
         )
+        self.gatherer = Gatherer(self.outgoing, self.readers, state.folder)
         self.poller = Poller(
             database,
             self.bridge,
-            Gatherer(self.outgoing, self.readers, state.folder),
+            self.gatherer,
             lambda: self.state.deciding,
             Pace(min=polling.min, max=polling.max),
             utc_now,
@@ -176,7 +177,9 @@ class App:
         known = self.state.book.rules.rules
         asked = RuleSet(known[name] for name in self._changed if name in known)
         added, after = 0, ""
-        while asked.rules and (page := await self.bridge(self.database.entries, now - REJUDGED, after)):
+        while asked.rules and (
+            page := await self.bridge(self.database.entries, now - REJUDGED, after)
+        ):
             found = [
                 (identity, tuple(m for m in asked.match(entry) if m.rule not in matched))
                 for identity, entry, matched in page

@@ -18,7 +18,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 sources = typer.Typer(help="What is watched.", no_args_is_help=True, rich_markup_mode=None)
-deliveries = typer.Typer(help="What was sent, and what is owed.", no_args_is_help=True, rich_markup_mode=None)
+deliveries = typer.Typer(
+    help="What was sent, and what is owed.", no_args_is_help=True, rich_markup_mode=None
+)
 endpoints = typer.Typer(help="Who gets webhooks.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(sources, name="sources")
 app.add_typer(deliveries, name="deliveries")
@@ -45,7 +47,8 @@ def _version(wanted: bool) -> None:
 def _global(
     context: typer.Context,
     desk: Annotated[
-        Path | None, typer.Option("--desk", metavar="DIR", help="The desk's folder [$TOCSIN_DESK, ./desk, .].")
+        Path | None,
+        typer.Option("--desk", metavar="DIR", help="The desk's folder [$TOCSIN_DESK, ./desk, .]."),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -77,7 +80,9 @@ def check(context: typer.Context, json: Json = False) -> None:
 @app.command()
 def test(
     context: typer.Context,
-    rules: Annotated[list[str] | None, typer.Argument(metavar="[RULE]...", show_default=False)] = None,
+    rules: Annotated[
+        list[str] | None, typer.Argument(metavar="[RULE]...", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run the examples that stand inside the rules."""
@@ -97,7 +102,9 @@ def run(context: typer.Context) -> None:
 @app.command()
 def poll(
     context: typer.Context,
-    source: Annotated[str | None, typer.Option(metavar="NAME", help="Only this source, due or not.")] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this source, due or not.")
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every source, due or not.")] = False,
     json: Json = False,
 ) -> None:
@@ -111,7 +118,9 @@ def poll(
 def ingest(
     context: typer.Context,
     articles: Annotated[list[str], typer.Argument(metavar="FILE-or-URL...")],
-    source: Annotated[str, typer.Option(metavar="NAME", help="The source that they belong to.")] = "inbox",
+    source: Annotated[
+        str, typer.Option(metavar="NAME", help="The source that they belong to.")
+    ] = "inbox",
     json: Json = False,
 ) -> None:
     """Take articles in: files, feed documents or addresses; they are matched and alerted on."""
@@ -123,9 +132,12 @@ def ingest(
 @app.command()
 def match(
     context: typer.Context,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", show_default=False)] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", show_default=False)
+    ] = None,
     rules: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="A rule file or a folder of them [the desk's].")
+        Path | None,
+        typer.Option(metavar="PATH", help="A rule file or a folder of them [the desk's]."),
     ] = None,
 ) -> None:
     """Match articles without a store: .txt, .md, .html, .jsonl; no FILE reads JSON Lines."""
@@ -140,7 +152,8 @@ def explain(
     rule: Annotated[str, typer.Argument(metavar="RULE")],
     file: Annotated[Path, typer.Argument(metavar="FILE")],
     rules: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="A rule file or a folder of them [the desk's].")
+        Path | None,
+        typer.Option(metavar="PATH", help="A rule file or a folder of them [the desk's]."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -201,7 +214,9 @@ def sources_export(context: typer.Context) -> None:
 @sources.command("check")
 def sources_check(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Ask each source now, without storing anything; exit 1 when one cannot be read."""
@@ -214,7 +229,9 @@ def sources_check(
 def deliveries_list(
     context: typer.Context,
     endpoint: Annotated[str | None, typer.Option(metavar="NAME")] = None,
-    state: Annotated[str | None, typer.Option(metavar="STATE", help="due, delivered, held or failed.")] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE", help="due, delivered, held or failed.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 100,
     json: Json = False,
 ) -> None:

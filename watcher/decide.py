@@ -65,8 +65,7 @@ def decide(
     source = claim.source
     judged: list[Judged] = []
     owed: list[Owed] = []
-    for entry in entries:
-        placed = _placed(entry, source, now)
+    for placed in _oldest_first([_placed(entry, source, now) for entry in entries]):
         before = known.get(placed.key)
         if before and before.sha256 == placed.sha256:
             continue
@@ -125,6 +124,18 @@ def _placed(entry: Entry, source: Source, now: datetime) -> Entry:
         published=min(entry.published, now) if entry.published else None,
         updated=min(entry.updated, now) if entry.updated else None,
     )
+
+
+def _oldest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return *entries* in the order in which they came out, so that their matches count in it.
+
+    Without dates, sources show the newest first.
+    """
+    latest = max((entry.published for entry in entries if entry.published), default=None)
+    backwards = entries[::-1]
+    if latest is None:
+        return backwards
+    return sorted(backwards, key=lambda entry: entry.published or latest)
 
 
 def _judged(entry: Entry, before: Known | None, rules: RuleSet) -> Judged:

@@ -96,7 +96,9 @@ def _renewed(validators: Validators, reply: Reply) -> Validators:
 
 def _refusal(reply: Reply, now: datetime) -> FetchError:
     if reply.status == 410:
-        reason = "the server says that it is gone for good (410); find its new address, or remove it"
+        reason = (
+            "the server says that it is gone for good (410); find its new address, or remove it"
+        )
         return FetchError(reason, gone=True)
     hints = {
         401: "it wants a login",

@@ -12,6 +12,7 @@ from feeds.outgoing import Outgoing
 from rules import Entry
 from store import Source, Validators
 from watcher.fetch import FetchError, NotModified, fetch, fetch_page
+from watcher.links import canonical
 from watcher.parse import Document, ParseError, article_text, parse_article, parse_document
 from watcher.parse.articles import SUFFIXES
 from watcher.readers import Readers
@@ -30,8 +31,8 @@ class Gathered:
     could not be read beside the entries that could.
     """
 
+    validators: Validators
     entries: tuple[Entry, ...] = ()
-    validators: Validators = Validators()
     changed: bool = True
     error: str = ""
 
@@ -60,6 +61,9 @@ class Gatherer:
         if document.sha256 == source.validators.body_sha256:
             return Gathered(validators=validators, changed=False)
         entries = await self._readers.call(parse_document, source.spec.kind, document)
+        if source.spec.kind == "page":
+            # One page is one entry, wherever its server redirects to today.
+            entries = tuple(replace(e, key=canonical(source.spec.address)) for e in entries)
         return Gathered(entries=entries, validators=validators)
 
     async def with_full_text(self, source: Source, entries: Sequence[Entry]) -> tuple[Entry, ...]:
@@ -88,7 +92,9 @@ class Gatherer:
         if not folder.is_dir():
             raise FetchError(f"there is no folder {source.spec.address} in the desk; make it")
         files = {path.name: path for path in sorted(folder.iterdir()) if _is_article(path)}
-        sizes = {name: (path.stat().st_mtime_ns, path.stat().st_size) for name, path in files.items()}
+        sizes = {
+            name: (path.stat().st_mtime_ns, path.stat().st_size) for name, path in files.items()
+        }
         digest = hashlib.sha256(repr(sizes).encode()).hexdigest()
         validators = Validators(body_sha256=digest)
         if digest == source.validators.body_sha256:

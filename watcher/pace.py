@@ -35,7 +35,9 @@ def interval(source: Source, entries: Sequence[Entry], pace: Pace) -> timedelta:
         return spec.every
     if "://" not in spec.address:
         return LOCAL
-    dates = sorted((entry.published for entry in entries if entry.published), reverse=True)[:_LATEST]
+    dates = sorted((entry.published for entry in entries if entry.published), reverse=True)[
+        :_LATEST
+    ]
     gaps = sorted(later - earlier for later, earlier in pairwise(dates))
     usual = gaps[len(gaps) // 2] / 2 if gaps else _USUAL
     return _within(usual, pace)
@@ -47,7 +49,7 @@ def after_failure(source: Source, pace: Pace, wait: timedelta | None) -> timedel
     *wait* is what the server asked for; it only lengthens.
     """
     usual = source.spec.every or (LOCAL if "://" not in source.spec.address else pace.min)
-    doubled = usual * 2 ** min(source.failures, 20)
+    doubled = usual * (1 << min(source.failures, 20))
     return max(min(doubled, max(pace.max, usual)), wait or timedelta())
 
 

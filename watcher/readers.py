@@ -7,6 +7,7 @@ import multiprocessing
 import resource
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as PastDeadline
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -44,19 +45,22 @@ class Readers:
             function, args=list(args), kwargs=dict(kwargs), timeout=self._seconds
         )
         try:
-            return await asyncio.wrap_future(future)  # type: ignore[no-any-return]
+            return await asyncio.wrap_future(future)
         except PastDeadline as error:
             message = f"the document took more than {self._seconds:g} s to read and was given up"
             raise ParseError(message) from error
         except (ProcessExpired, MemoryError) as error:
-            raise ParseError("the document took too much memory to read and was given up") from error
+            raise ParseError(
+                "the document took too much memory to read and was given up"
+            ) from error
 
     def close(self) -> None:
         """End the child processes, whatever they do."""
-        self._pool.stop()
+        self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
 
 def _bounded() -> None:
-    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    used = pages * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))

@@ -38,7 +38,10 @@ def web_address(value: str) -> str:
         raise PydanticCustomError("address", "not a web address", {"hint": hint})
     if any(char.isspace() or ord(char) < 32 for char in value):
         raise PydanticCustomError("address", "a web address has no spaces", {"hint": hint})
-    if any(not label or len(label) > 63 for label in host.rstrip(".").split(".")) and ":" not in host:
+    if (
+        any(not label or len(label) > 63 for label in host.rstrip(".").split("."))
+        and ":" not in host
+    ):
         raise PydanticCustomError("address", "its host name is not possible", {"hint": hint})
     return value
 
@@ -151,7 +154,12 @@ class Settings:
         """Return a Problem at the place of *path* in tocsin.toml."""
         line, column = self._document.place(path)
         return Problem(
-            file=self._document.file, line=line, column=column, code=code, message=message, hint=hint
+            file=self._document.file,
+            line=line,
+            column=column,
+            code=code,
+            message=message,
+            hint=hint,
         )
 
 
@@ -168,7 +176,9 @@ def read_settings(folder: Path, shown: str, environ: Mapping[str, str]) -> Setti
         checked = SettingsFile.model_validate(values)
     except ValidationError as error:
         found = problems_of(error, SettingsFile, shown, document.place)
-        raise DeskError([*problems, *(_at_variable(problem, error, overrides) for problem in found)]) from error
+        raise DeskError(
+            [*problems, *(_at_variable(problem, error, overrides) for problem in found)]
+        ) from error
     settings = Settings(checked, document, folder, {})
     settings.endpoints = _endpoints(settings, environ, problems)
     problems += _contradictions(settings)
@@ -189,7 +199,9 @@ def _overrides(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem
             hint = "a setting is overridden as TOCSIN_SECTION__KEY: TOCSIN_SERVER__PORT=8000"
             message = f"the environment variable {variable} names no setting"
             problems.append(
-                Problem(file=f"${variable}", line=1, column=1, code="S106", message=message, hint=hint)
+                Problem(
+                    file=f"${variable}", line=1, column=1, code="S106", message=message, hint=hint
+                )
             )
             continue
         tree.setdefault(parents[0], {})[key] = _toml_value(environ[variable])
@@ -218,7 +230,12 @@ def _at_variable(problem: Problem, error: ValidationError, overrides: Mapping[st
         if keys and keys[0] in overrides.get(section, {}) and f"`{keys[-1]}`" in problem.message:
             name = f"${PREFIX}{section}__{keys[0]}".upper()
             return Problem(
-                file=name, line=1, column=1, code=problem.code, message=problem.message, hint=problem.hint
+                file=name,
+                line=1,
+                column=1,
+                code=problem.code,
+                message=problem.message,
+                hint=problem.hint,
             )
     return problem
 
@@ -265,7 +282,9 @@ def _signing_key(
     secret = _secret(settings, at, reference, environ)
     if reason := check_secret(secret):
         hint = "make one with: tocsin endpoints new-secret"
-        raise DeskError([settings.problem(at, "S108", f"the secret cannot be used: {reason}", hint)])
+        raise DeskError(
+            [settings.problem(at, "S108", f"the secret cannot be used: {reason}", hint)]
+        )
     return secret
 
 
@@ -274,7 +293,9 @@ def _secret(
 ) -> str:
     if bool(reference.env) == bool(reference.file):
         hint = 'write {env = "NEWSROOM_SECRET"} or {file = "newsroom.secret"}'
-        raise DeskError([settings.problem(at, "S107", "a secret names one variable or one file", hint)])
+        raise DeskError(
+            [settings.problem(at, "S107", "a secret names one variable or one file", hint)]
+        )
     if reference.env:
         if value := environ.get(reference.env, "").strip():
             return value
@@ -289,7 +310,9 @@ def _secret(
     except (OSError, UnicodeDecodeError) as error:
         reason = "cannot be read: " + (getattr(error, "strerror", None) or "not UTF-8")
     hint = "put the secret into it, readable by tocsin alone"
-    raise DeskError([settings.problem(at, "S107", f"the secret file {reference.file} {reason}", hint)])
+    raise DeskError(
+        [settings.problem(at, "S107", f"the secret file {reference.file} {reason}", hint)]
+    )
 
 
 def _contradictions(settings: Settings) -> list[Problem]:

@@ -44,9 +44,9 @@ class SourceEntry(DeskModel):
     every: Duration | None = None
     full_text: bool = False
     allow_private: bool = False
-    alert_since: Annotated[
-        datetime | Literal["added", "always"], BeforeValidator(_alert_since)
-    ] = "added"
+    alert_since: Annotated[datetime | Literal["added", "always"], BeforeValidator(_alert_since)] = (
+        "added"
+    )
     enabled: bool = True
 
     @model_validator(mode="after")
@@ -92,9 +92,12 @@ def read_sources(folder: Path, shown: str) -> tuple[SourceSpec, ...]:
     *shown* is the file's name in messages. Raise DeskError with every problem found.
     """
     path = folder / FILE
-    if not path.is_file():
-        return (INBOX,)
-    document = read_yaml(shown, path.read_bytes())
+    return checked_sources(folder, shown, path.read_bytes()) if path.is_file() else (INBOX,)
+
+
+def checked_sources(folder: Path, shown: str, data: bytes) -> tuple[SourceSpec, ...]:
+    """Return the sources that *data* describes, as read_sources does."""
+    document = read_yaml(shown, data)
     value = document.value if document.value is not None else {}
     try:
         entries = SourcesFile.model_validate(value).sources
@@ -129,9 +132,16 @@ def _problems(
 
     names = [INBOX.name, *(other.name for other in entries[:index])]
     if entry.name in names:
-        add("name", "S201", f"the name `{entry.name}` is taken", "each source has a name of its own")
+        add(
+            "name", "S201", f"the name `{entry.name}` is taken", "each source has a name of its own"
+        )
     if entry.every is not None and entry.every < _POLITE and entry.url and not entry.allow_private:
-        add("every", "S202", "a public server is asked once a minute at most", "every: 15m is polite")
+        add(
+            "every",
+            "S202",
+            "a public server is asked once a minute at most",
+            "every: 15m is polite",
+        )
     if entry.path and not _inside(folder, entry.path):
         add("path", "S203", f"{entry.path} leads out of the desk", "keep local files in the desk")
     if entry.full_text and entry.kind != "feed":

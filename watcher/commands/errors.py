@@ -9,8 +9,9 @@ class UsageError(Exception):
 
 def operators() -> tuple[type[Exception], ...]:
     """Return the errors that are told in one line, without a traceback."""
+    from feeds.publish import PublishError
     from store.database import StoreError
     from watcher.app import PortTakenError
     from watcher.desk import NoDeskError
 
-    return (UsageError, NoDeskError, PortTakenError, StoreError)
+    return (UsageError, NoDeskError, PortTakenError, PublishError, StoreError)

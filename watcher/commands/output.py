@@ -18,15 +18,20 @@ from rules import DeskError, Problem
 
 T = TypeVar("T")
 
+_UNBROKEN = 100_000
+"""Columns of what is no terminal: programs want one line for each thing."""
+
 
 def out() -> Console:
     """Return the console of standard output."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    width = None if sys.stdout.isatty() else _UNBROKEN
+    return Console(highlight=False, width=width)
 
 
 def err() -> Console:
     """Return the console of standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    width = None if sys.stderr.isatty() else _UNBROKEN
+    return Console(stderr=True, highlight=False, width=width)
 
 
 def write_json(value: object) -> None:
@@ -52,8 +57,8 @@ def write_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, empty
         out().print(empty)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    for index, heading in enumerate(headings):
+        table.add_column(heading, overflow="fold", no_wrap=index == 0)
     for row in found:
         table.add_row(*row)
     out().print(table)

@@ -68,7 +68,9 @@ def explain(
     (rule,) = _chosen(_rules(desk, rules_at), [rule_id])
     found = list(_articles([file]))
     if len(found) != 1 or isinstance(found[0], Bad):
-        reason = found[0].reason if found and isinstance(found[0], Bad) else "holds several articles"
+        reason = (
+            found[0].reason if found and isinstance(found[0], Bad) else "holds several articles"
+        )
         raise UsageError(f"{file}: {reason}")
     verdict = explained(rule, found[0].entry)
     if json:
@@ -160,16 +162,16 @@ def _lines(name: str, lines: Iterator[bytes] | Any) -> Iterator[Article | Bad]:
             yield Bad(f"{name}:{number}", f"not UTF-8 at byte {error.start}")
         except json.JSONDecodeError as error:
             yield Bad(f"{name}:{number}:{error.colno}", f"not JSON: {error.msg}")
-        except (ValueError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             yield Bad(f"{name}:{number}", str(error) or "nested too deeply")
 
 
 def _article(line: object, number: int) -> Article:
     if not isinstance(line, dict):
-        raise ValueError('an article is a JSON object: {"id": …, "title": …, "text": …}')
+        raise TypeError('an article is a JSON object: {"id": …, "title": …, "text": …}')
     for key in ("title", "text", "html", "summary", "url", "lang", "source"):
         if not isinstance(line.get(key, ""), str | None):
-            raise ValueError(f"`{key}` must be a text")
+            raise TypeError(f"`{key}` must be a text")
     if line.get("text") is None and line.get("html") is None and line.get("title") is None:
         raise ValueError("there is nothing to match: give `title`, `text` or `html`")
     identity = line.get("id", number)
@@ -212,9 +214,13 @@ def _matched(rules: RuleSet, article: Article) -> Mapping[str, object]:
 
 def _as_tree(verdict: Explained, tree: Tree) -> Tree:
     mark = "[green]✓[/]" if verdict.held else "[red]✗[/]"
-    quotes = ", ".join(f"{place.field} {place.start}: “{place.quote}”" for place in verdict.because[:5])
+    quotes = ", ".join(
+        f"{place.field} {place.start}: “{place.quote}”" for place in verdict.because[:5]
+    )
     note = " — ".join(filter(None, (quotes if not verdict.children else "", verdict.note)))
-    branch = tree.add(f"{mark} {escape(verdict.label)}" + (f"  [dim]{escape(note)}[/]" if note else ""))
+    branch = tree.add(
+        f"{mark} {escape(verdict.label)}" + (f"  [dim]{escape(note)}[/]" if note else "")
+    )
     for child in verdict.children:
         _as_tree(child, branch)
     return tree

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from rules import Because
+from feeds.highlight import Segment, excerpts
 from store import Published
 from watcher.app import App, listening, opened, serve
 from watcher.commands.output import out
 from watcher.desk import find_desk, read_desk, shown
 from watcher.logs import set_up_logs
 
+_EXCERPTS = 2
 _FIRST_ROUND = 5.0
 """How many seconds the first summary waits for local sources; the network may take longer."""
 
@@ -36,8 +37,13 @@ async def _run(folder: Path) -> int:
     stop = asyncio.Event()
     received: list[int] = []
     loop = asyncio.get_running_loop()
+
+    def stopped(number: int) -> None:
+        received.append(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda n=number: (received.append(n), stop.set()))
+        loop.add_signal_handler(number, stopped, number)
     async with opened(folder, os.environ) as app:
         _greet(app)
         async with asyncio.TaskGroup() as group:
@@ -64,7 +70,11 @@ def _greet(app: App) -> None:
 
 async def _tell(app: App, stop: asyncio.Event) -> None:
     """Write what matched once the local sources are read."""
-    local = {spec.name for spec in app.state.sources if spec.kind != "inbox" and "://" not in spec.address}
+    local = {
+        spec.name
+        for spec in app.state.sources
+        if spec.kind != "inbox" and "://" not in spec.address
+    }
     deadline = asyncio.get_running_loop().time() + _FIRST_ROUND
     while not stop.is_set() and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.1)
@@ -80,25 +90,22 @@ def _summary(app: App) -> None:
     counts = app.database.match_counts()
     for rule in app.state.book.rules.rules.values():
         count = counts[rule.id][0] if rule.id in counts else 0
-        out().print(f"\n[bold]{escape(rule.title)}[/]  {count} match(es)")
+        word = "match" if count == 1 else "matches"
+        out().print(f"\n[bold]{escape(rule.title)}[/]  {count} {word}")
         for published in app.database.published([rule.id], limit=2):
             out().print(f"  • {escape(published.entry.title)}")
             out().print(f"    why: {_why(published)}")
         out().print(f"  subscribe: {base}/feeds/{rule.id}.atom  (or .rss, .json)")
     if app.state.problems:
-        out().print(f"\n{len(app.state.problems)} problem(s) in the desk; see: tocsin check")
+        out().print(f"\n{len(app.state.problems)} problems in the desk; see: tocsin check")
 
 
 def _why(published: Published) -> str:
-    first: dict[str, Because] = {}
-    for place in published.because:
-        first.setdefault(place.term, place)
-    shown_terms = list(first.values())[:2]
-    return " · ".join(
-        f"{escape(_line(place.before))}[reverse]{escape(_line(place.quote))}[/]{escape(_line(place.after))}"
-        for place in shown_terms
+    return "\n         ".join(
+        "".join(map(_marked, excerpt.segments)) for excerpt in excerpts(published, _EXCERPTS)
     )
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split("\n"))
+def _marked(segment: Segment) -> str:
+    text = escape(segment.text.replace("\n", " "))
+    return f"[reverse]{text}[/]" if segment.terms else text

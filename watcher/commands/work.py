@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from feeds.publish import Written
 from feeds.publish import publish as publish_site
 from rules import Entry
 from store import Source
@@ -84,9 +85,7 @@ def _told(polled: Sequence[Polled], arrived: int, *, json: bool) -> None:
     if json:
         write_json(
             {
-                "polled": [
-                    {"source": p.source, "error": p.error, **_counts(p)} for p in polled
-                ],
+                "polled": [{"source": p.source, "error": p.error, **_counts(p)} for p in polled],
                 "delivered": arrived,
             }
         )
@@ -140,9 +139,7 @@ async def _ingest(
 
 async def _entries(app: App, source: Source, article: str) -> tuple[Entry, ...]:
     if "://" in article:
-        document = await fetch_page(
-            app.outgoing, article, allow_private=source.spec.allow_private
-        )
+        document = await fetch_page(app.outgoing, article, allow_private=source.spec.allow_private)
         kind = "page" if is_page(document) else "feed"
         return await app.readers.call(parse_document, kind, document)
     path = Path(article)
@@ -166,6 +163,6 @@ def publish(given: Path | None, to: Path, *, json: bool) -> None:
         )
 
 
-async def _publish(folder: Path, to: Path):  # noqa: ANN202
+async def _publish(folder: Path, to: Path) -> Written:
     async with opened(folder, os.environ) as app:
         return publish_site(app.database, app.state.catalogue, to)

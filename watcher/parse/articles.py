@@ -59,7 +59,9 @@ def _split(name: str, text: str) -> tuple[Mapping[str, Any], str]:
     except DeskError as error:
         problem = error.problems[0]
         where = f"line {problem.line + 1}"
-        raise ParseError(f"{name}: its front matter is broken ({where}: {problem.message})") from error
+        raise ParseError(
+            f"{name}: its front matter is broken ({where}: {problem.message})"
+        ) from error
     return (front, text[found.end() :]) if isinstance(front, dict) else ({}, text)
 
 

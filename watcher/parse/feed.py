@@ -29,7 +29,9 @@ def parse_feed(document: Document) -> tuple[Entry, ...]:
     if document.body.startswith(b"\x1f\x8b"):
         raise ParseError("the answer is a gzip file, not a feed; give the feed's own address")
     if is_page(document) and not _FEED_ROOT.search(document.body[:4096]):
-        raise ParseError("the answer is a web page, not a feed; look for its feed, or use kind: page")
+        raise ParseError(
+            "the answer is a web page, not a feed; look for its feed, or use kind: page"
+        )
     read = feedparser.parse(
         io.BytesIO(document.body),  # never the bytes themselves: it would open them as a file name
         response_headers={
@@ -66,7 +68,8 @@ def _entry(item: Any, document: Document, lang: str) -> Entry:
     link = absolute(base, item.get("link") or _first_link(item.get("links", ())))
     contents = item.get("content") or ()
     summary, text = texts(
-        shown(item.get("summary")), shown(max((c.get("value", "") for c in contents), key=len, default=""))
+        shown(item.get("summary")),
+        shown(max((c.get("value", "") for c in contents), key=len, default="")),
     )
     entry = Entry(
         key="",

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import trafilatura
+from trafilatura.settings import Document as Extracted
 
 from rules import Entry
 from watcher.links import canonical
@@ -29,8 +30,8 @@ def parse_page(document: Document) -> tuple[Entry, ...]:
     found = trafilatura.bare_extraction(
         _decoded(document), url=document.address, include_comments=False, with_metadata=True
     )
-    text = (found.text or "").strip() if found else ""
-    if not text:
+    text = (found.text or "").strip() if isinstance(found, Extracted) else ""
+    if not isinstance(found, Extracted) or not text:
         raise ParseError("the page holds no readable text (it may need a browser, or a login)")
     entry = Entry(
         key=canonical(document.address),

@@ -1,0 +1,55 @@
+"""Writes JSON Feed 1.1 (jsonfeed.org), with everything that convinced a rule under `_tocsin`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from feeds.items import Channel, Item
+
+
+def json_feed(channel: Channel) -> bytes:
+    """Return *channel* as JSON Feed 1.1 in UTF-8: the same bytes for the same matches."""
+    feed: dict[str, Any] = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": channel.title,
+        "home_page_url": channel.home,
+        "feed_url": f"{channel.address}.json",
+        "description": channel.description,
+        "authors": [{"name": channel.publisher}],
+        **({"language": channel.language} if channel.language else {}),
+        "items": [_item(item, channel.address) for item in channel.items],
+    }
+    return json.dumps(feed, ensure_ascii=False, indent=1).encode()
+
+
+def _item(item: Item, feed: str) -> dict[str, Any]:
+    match = item.match
+    return {
+        "id": item.id,
+        "url": item.link,
+        "title": item.title,
+        "content_html": item.html,
+        "date_published": _instant(item.published),
+        "date_modified": _instant(item.updated),
+        "authors": [{"name": name} for name in item.authors or (item.source,)],
+        "tags": [label for _, label in item.topics],
+        **({"language": item.language} if item.language else {}),
+        "_tocsin": {
+            "about": f"{feed}.json",
+            "seq": match.seq,
+            "rule": {"id": match.rule, "version": match.version},
+            "entry": match.entry_id,
+            "source": item.source,
+            "matched": _instant(match.matched_at),
+            "lost": match.lost,
+            "match": item.page,
+            "because": [{**asdict(place), "context": place.context} for place in match.because],
+        },
+    }
+
+
+def _instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,132 @@
+"""Writes the web pages with Jinja2: its only room. Links are relative, so that any base address fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from feeds.catalogue import Catalogue
+from feeds.clean import language, one_line, web_link
+from feeds.highlight import excerpts, segments, texts_of
+from rules import Because
+from store import Feed, Published, Source
+
+FORMATS = (
+    ("atom", "Atom", "application/atom+xml"),
+    ("rss", "RSS", "application/rss+xml"),
+    ("json", "JSON", "application/feed+json"),
+)
+"""Every format of a feed: its ending, its name, its media type."""
+
+_EXCERPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A feed on the home page: how much it holds, and what it found last."""
+
+    feed: Feed
+    count: int
+    latest: tuple[Published, ...]
+
+
+class Pages:
+    """The pages of one catalogue. *static* pages link to files, served ones to addresses."""
+
+    def __init__(self, catalogue: Catalogue, *, static: bool = False) -> None:
+        self._catalogue = catalogue
+        self._ending = "/index.html" if static else ""
+        self._static = static
+
+    def home(self, topics: Sequence[Topic]) -> str:
+        """Return the page that shows every topic and its feeds."""
+        return self._page("home.html", "", topics=topics)
+
+    def topic(self, feed: Feed, matches: Sequence[Published], count: int) -> str:
+        """Return the page of one feed with its latest *matches* of *count*."""
+        rules = [
+            self._catalogue.rules[rule] for rule in feed.rules if rule in self._catalogue.rules
+        ]
+        path = f"topics/{feed.name}"
+        return self._page("topic.html", path, feed=feed, matches=matches, count=count, rules=rules)
+
+    def match(self, match: Published, others: Sequence[Published]) -> str:
+        """Return the page of one match: the article, with every place that matched marked.
+
+        *others* are the matches of other rules on the same article.
+        """
+        fields = [
+            (name, segments(text, () if match.lost else _within(match, name)))
+            for name, text in texts_of(match.entry).items()
+            if text
+        ]
+        path = f"matches/{match.id}"
+        return self._page("match.html", path, match=match, fields=fields, others=others)
+
+    def sources(self, sources: Sequence[Source]) -> str:
+        """Return the page that shows each source and its health."""
+        return self._page("sources.html", "sources", sources=sources)
+
+    def absent(self, title: str, text: str) -> str:
+        """Return the page that says that something is not here."""
+        return self._page("absent.html", "absent", title=title, text=text)
+
+    def _page(self, template: str, path: str, **values: Any) -> str:
+        depth = path.count("/") + (1 if path and self._static else 0)
+        root = "/".join([".."] * depth) or "."
+
+        def page(to: str) -> str:
+            return f"{root}/{to}{self._ending}" if to else f"{root}/{self._ending.lstrip('/')}"
+
+        return (
+            _templates()
+            .get_template(template)
+            .render(
+                site=self._catalogue.site,
+                catalogue=self._catalogue,
+                root=root,
+                page=page,
+                formats=FORMATS,
+                static=self._static,
+                **values,
+            )
+        )
+
+
+def _within(match: Published, field: str) -> list[Because]:
+    return [place for place in match.because if place.field == field]
+
+
+def _moment(instant: datetime | None) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if instant else ""
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("feeds"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "line": one_line,
+        "link": web_link,
+        "lang": language,
+        "moment": _moment,
+        "iso": lambda instant: instant.isoformat(),
+        "excerpts": lambda match: excerpts(match, _EXCERPTS),
+    }
+    return environment
+
+
+def stylesheet() -> bytes:
+    """Return the style sheet of the pages."""
+    return (files("feeds") / "static" / "site.css").read_bytes()

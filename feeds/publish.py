@@ -1,0 +1,126 @@
+"""Writes everything that is published as a static site, for any web host."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from feeds.catalogue import Catalogue
+from feeds.items import LIVE
+from feeds.opml import opml_of
+from feeds.pages import Pages, Topic, stylesheet
+from feeds.shelf import RENDERERS, Shelf
+from store.database import Database
+
+MANIFEST = ".tocsin-site.json"
+"""The names of the files that the last publication wrote; only these are ever removed."""
+
+_LATEST = 3
+
+
+class PublishError(Exception):
+    """The site cannot be written; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a publication did, in files."""
+
+    written: int
+    unchanged: int
+    removed: int
+
+
+def publish(database: Database, catalogue: Catalogue, out: Path) -> Written:
+    """Write feeds, OPML and pages into the folder *out*; only what changed, each file whole.
+
+    What an earlier publication wrote and is published no more is removed;
+    files of others are left alone. Raise PublishError.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        before = _manifest(out)
+        files = dict(_files(database, catalogue))
+        changed = [_write(out / name, body) for name, body in files.items()]
+        removed = [_remove(out, name) for name in sorted(before - files.keys())]
+        _write(out / MANIFEST, json.dumps(sorted(files), indent=0).encode())
+    except OSError as error:
+        raise PublishError(
+            f"{error.filename or out} cannot be written: {error.strerror}"
+        ) from error
+    return Written(
+        written=sum(changed), unchanged=len(changed) - sum(changed), removed=sum(removed)
+    )
+
+
+def _files(database: Database, catalogue: Catalogue) -> Iterator[tuple[str, bytes]]:
+    """Yield each file of the site: its name in the folder, and its bytes."""
+    shelf, pages = Shelf(database), Pages(catalogue, static=True)
+    counts = database.match_counts()
+    topics = []
+    for feed in catalogue.feeds.values():
+        for ending in RENDERERS:
+            yield f"feeds/{feed.name}.{ending}", shelf.feed(catalogue, feed, ending).body
+        matches = database.published(feed.rules, LIVE)
+        count = sum(counts[rule][0] for rule in feed.rules if rule in counts)
+        yield f"topics/{feed.name}/index.html", _bytes(pages.topic(feed, matches, count))
+        for match in matches:
+            others = [one for one in database.matches_of(match.entry_id) if one.id != match.id]
+            yield f"matches/{match.id}/index.html", _bytes(pages.match(match, others))
+        if feed.name != "all":
+            topics.append(Topic(feed=feed, count=count, latest=matches[:_LATEST]))
+    yield "index.html", _bytes(pages.home(topics))
+    yield "sources/index.html", _bytes(pages.sources(database.sources()))
+    yield "feeds.opml", opml_of(catalogue)
+    yield "static/site.css", stylesheet()
+
+
+def _bytes(page: str) -> bytes:
+    return page.encode("utf-8", "replace")
+
+
+def _manifest(out: Path) -> set[str]:
+    try:
+        names = json.loads((out / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        return set()
+    except ValueError as error:
+        raise PublishError(
+            f"{out / MANIFEST} is damaged; empty the folder {out} and publish again"
+        ) from error
+    return {str(name) for name in names} if isinstance(names, list) else set()
+
+
+def _write(path: Path, body: bytes) -> bool:
+    """Write *body* so that a reader sees the old file or the new one; tell whether it changed."""
+    if path.is_file() and path.read_bytes() == body:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tocsin-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return True
+
+
+def _remove(out: Path, name: str) -> bool:
+    path = out / name
+    if not path.resolve().is_relative_to(out.resolve()) or not path.is_file():
+        return False
+    path.unlink()
+    for folder in path.parents:
+        if folder == out or any(folder.iterdir()):
+            break
+        folder.rmdir()
+    return True
