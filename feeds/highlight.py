@@ -70,7 +70,8 @@ def excerpts(match: Published, most: int) -> tuple[Excerpt, ...]:
     """
     groups = list(_groups(match))
     seen: set[str] = set()
-    first, rest = [], []
+    first: list[int] = []
+    rest: list[int] = []
     for index, group in enumerate(groups):
         terms = {place.term for place in group}
         (rest if terms <= seen else first).append(index)
@@ -102,7 +103,7 @@ def _together(group: list[Because], place: Because, match: Published) -> bool:
 
 def _excerpt(entry: Entry, group: list[Because]) -> Excerpt:
     first, last = group[0], max(group, key=lambda place: place.end)
-    inner = (Segment(text=plain(first.quote), terms=(first.term,)),)
+    inner: tuple[Segment, ...] = (Segment(text=plain(first.quote), terms=(first.term,)),)
     if len(group) > 1:
         text = texts_of(entry)[first.field][first.start : last.end]
         inner = segments(
