@@ -15,12 +15,12 @@ _NAMESPACE = uuid.UUID("3f1d1c0a-6c0c-5e0b-9c33-d2d6b7a1f5e4")
 
 def entry_id(source: str, key: str) -> str:
     """Return the id of an entry: the same in every store that sees the same article."""
-    return str(uuid.uuid5(_NAMESPACE, f"entry\x00{source}\x00{key}"))
+    return str(_uuid("entry", source, key))
 
 
 def match_id(rule: str, entry: str) -> str:
     """Return the id of the match of *rule* on the entry with the id *entry*."""
-    return str(uuid.uuid5(_NAMESPACE, f"match\x00{rule}\x00{entry}"))
+    return str(_uuid("match", rule, entry))
 
 
 def delivery_id(event: str, subject: str, endpoint: str) -> str:
@@ -29,8 +29,13 @@ def delivery_id(event: str, subject: str, endpoint: str) -> str:
     It is derived from what it says, so that a re-match or a restored backup
     cannot send the same news under a second id.
     """
-    name = f"delivery\x00{event}\x00{subject}\x00{endpoint}"
-    return f"msg_{uuid.uuid5(_NAMESPACE, name).hex}"
+    return f"msg_{_uuid('delivery', event, subject, endpoint).hex}"
+
+
+def _uuid(*parts: str) -> uuid.UUID:
+    # A guid may hold halves of characters, which have no bytes in UTF-8.
+    name = "\x00".join(parts).encode("utf-8", "backslashreplace").decode()
+    return uuid.uuid5(_NAMESPACE, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
