@@ -74,9 +74,8 @@ def _words(detail: ErrorDetails, model: type[DeskModel]) -> tuple[str, str, str]
             context = detail.get("ctx", {})
             hint = str(context.get("hint", ""))
             message = detail["msg"].removeprefix("Value error, ")
-            value = (
-                "" if isinstance(detail["input"], dict | list) else _shown(detail["input"]) + ": "
-            )
+            hidden = detail["type"] == "confidential" or isinstance(detail["input"], dict | list)
+            value = "" if hidden else f"{_shown(detail['input'])}: "
             return "S104", f"`{key}` = {value}{message[:1].lower()}{message[1:]}", hint
 
 

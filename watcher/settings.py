@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
 from feeds.catalogue import Site
@@ -99,11 +99,28 @@ class SecretReference(DeskModel):
     file: str = ""
 
 
+def _address(value: object) -> str | SecretReference:
+    if isinstance(value, str):
+        return web_address(value)
+    if isinstance(value, dict) and value.keys() <= {"env", "file"}:
+        return SecretReference.model_validate(value)
+    hint = 'write "https://…", or {env = "…"} or {file = "…"} where the address is a secret'
+    raise PydanticCustomError("address", "not a web address", {"hint": hint})
+
+
+def _is_reference(value: object) -> object:
+    if isinstance(value, str):
+        hint = 'keep it elsewhere, and write {env = "NEWSROOM_SECRET"} or {file = "…"}'
+        message = "a secret does not stand in this file"
+        raise PydanticCustomError("confidential", message, {"hint": hint})
+    return value
+
+
 class EndpointSettings(DeskModel):
     """A webhook receiver and what it wants to hear of."""
 
-    url: WebAddress | SecretReference
-    secret: SecretReference
+    url: Annotated[str | SecretReference, PlainValidator(_address)]
+    secret: Annotated[SecretReference, BeforeValidator(_is_reference)]
     events: Annotated[tuple[str, ...], Field(min_length=1)] = ("match.created",)
     allow_private: bool = False
 

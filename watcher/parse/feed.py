@@ -34,10 +34,8 @@ def parse_feed(document: Document) -> tuple[Entry, ...]:
         )
     read = feedparser.parse(
         io.BytesIO(document.body),  # never the bytes themselves: it would open them as a file name
-        response_headers={
-            "content-type": _xml_type(document.content_type),
-            "content-location": document.address,
-        },
+        # Without a content-location: it would resolve guids against it, and these are no links.
+        response_headers={"content-type": _xml_type(document.content_type)},
         sanitize_html=False,  # what we keep is visible text
         resolve_relative_uris=False,
     )
@@ -64,7 +62,7 @@ def _reason(read: Any) -> str:
 
 
 def _entry(item: Any, document: Document, lang: str) -> Entry:
-    base = item.get("title_detail", {}).get("base") or document.address
+    base = absolute(document.address, item.get("title_detail", {}).get("base")) or document.address
     link = absolute(base, item.get("link") or _first_link(item.get("links", ())))
     contents = item.get("content") or ()
     summary, text = texts(
@@ -81,7 +79,8 @@ def _entry(item: Any, document: Document, lang: str) -> Entry:
         tags=_tags(item.get("tags", ())),
         lang=_lang(item, lang),
         published=instant(item.get("published_parsed") or item.get("created_parsed")),
-        updated=instant(item.get("updated_parsed")),
+        # Plain `dict.get`: feedparser's own would give the date of publication in its place.
+        updated=instant(dict.get(item, "updated_parsed")),
     )
     return replace(entry, key=key_of(str(item.get("id") or ""), link, entry))
 

@@ -14,6 +14,7 @@ from rules.visible import is_markup, visible_text
 from watcher.links import canonical
 
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _LONGEST_FIELD = 1_000_000
 
 
@@ -39,11 +40,11 @@ def instant(parsed: struct_time | None) -> datetime | None:
 
 
 def plausible(moment: datetime | None) -> datetime | None:
-    """Return *moment* in UTC, or None where it lies before there were feeds."""
+    """Return *moment* in UTC, or None where it lies before there were feeds or in another age."""
     if moment is None:
         return None
     aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return aware if aware >= _EARLIEST else None
+    return aware if _EARLIEST <= aware < _LATEST else None
 
 
 def iso_instant(written: object) -> datetime | None:

@@ -1,0 +1,142 @@
+"""tocsin.toml: what it takes, what it refuses, and what the environment overrides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from feeds.webhooks import new_secret
+from rules import DeskError
+from watcher.settings import Settings, read_settings
+
+SECRET = new_secret()
+ENDPOINT = '[endpoints.newsroom]\nurl = "https://example.org/hook"\n'
+
+
+def settings(folder: Path, text: str = "", **environ: str) -> Settings:
+    (folder / "tocsin.toml").write_text(text, "utf-8")
+    return read_settings(folder, "tocsin.toml", environ)
+
+
+def problems(folder: Path, text: str, **environ: str) -> list[tuple[str, str]]:
+    with pytest.raises(DeskError) as caught:
+        settings(folder, text, **environ)
+    return [(str(problem), problem.hint) for problem in caught.value.problems]
+
+
+def test_a_desk_without_settings_has_the_defaults(tmp_path: Path) -> None:
+    found = read_settings(tmp_path, "tocsin.toml", {})
+    assert found.site.base_url == "http://127.0.0.1:8765"
+    assert found.store_url == f"sqlite:///{tmp_path.resolve()}/data/tocsin.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "hint"),
+    [
+        ("[servr]\nport = 1", "tocsin.toml:1:1: S101 unknown key `servr`", "`server`"),
+        ("[server]\n\nprot = 1", "tocsin.toml:3:1: S101 unknown key `prot`", "`port`"),
+        ("[server]\nport = 70000", "tocsin.toml:2:1: S104 `port` = 70000", ""),
+        ("[server\nport = 1", "tocsin.toml:1:8: T102 not valid TOML", "quotes"),
+        ('[polling]\nmin = "soon"', "tocsin.toml:2:1: S104 `min` = 'soon'", "15m"),
+        ('[polling]\nmin = "2d"', "S109 `min` is longer than `max`", "swap"),
+        ('[site]\nbase_url = "example.org"', "tocsin.toml:2:1: S104 `base_url`", "https://"),
+        ('[feeds.all]\ntitle = "x"\nrules = ["a"]', "S110 the feed `all`", "another name"),
+        ('[feeds."A b"]\ntitle = "x"\nrules = ["a"]', "is not a name", "a-z"),
+        ("[store]\nurl = 5", "tocsin.toml:2:1: S104 `url` = 5", ""),
+        ('[engine]\nkind = "celery"', "tocsin.toml:2:1: S104 `kind` = 'celery'", ""),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_what_to_do(
+    tmp_path: Path, text: str, problem: str, hint: str
+) -> None:
+    ((found, advice),) = problems(tmp_path, text)
+    assert problem in found
+    assert hint in advice
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    found = problems(tmp_path, '[server]\nport = "x"\n[site]\ntitel = "y"\n')
+    assert len(found) == 2
+
+
+def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "tocsin.toml").write_bytes(b"[site]\ntitle = '\xff'\n")
+    with pytest.raises(DeskError, match=r"tocsin.toml:2:1: T101"):
+        read_settings(tmp_path, "tocsin.toml", {})
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    found = settings(
+        tmp_path,
+        "[server]\nport = 1",
+        TOCSIN_SERVER__PORT="9000",
+        TOCSIN_SITE__TITLE="Night desk",
+        TOCSIN_DESK="elsewhere",
+    )
+    assert (found.values.server.port, found.site.title) == (9000, "Night desk")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("TOCSIN_SERVER__PORT", "many", "$TOCSIN_SERVER__PORT:1:1: S104 `port`"),
+        ("TOCSIN_SERVER__PROT", "1", "$TOCSIN_SERVER__PROT:1:1: S101 unknown key `prot`"),
+        ("TOCSIN_PORT", "1", "$TOCSIN_PORT:1:1: S106"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_its_name(
+    tmp_path: Path, variable: str, value: str, reason: str
+) -> None:
+    ((found, _),) = problems(tmp_path, "", **{variable: value})
+    assert reason in found
+
+
+def test_a_secret_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "newsroom.secret").write_text(f"{SECRET}\n")
+    by_file = settings(tmp_path, ENDPOINT + 'secret = {file = "newsroom.secret"}')
+    by_env = settings(tmp_path, ENDPOINT + 'secret = {env = "KEY"}', KEY=SECRET)
+    assert by_file.endpoints["newsroom"].secrets == (SECRET,)
+    assert by_env.endpoints["newsroom"].secrets == (SECRET,)
+    assert SECRET not in repr(by_env.endpoints)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem", "hint"),
+    [
+        ("", "S102 the key `secret` is missing", ""),
+        ('secret = {env = "KEY"}', "S107 the environment variable KEY is not set", "export KEY"),
+        ('secret = {file = "none"}', "S107 the secret file none cannot be read", "put the secret"),
+        ("secret = {}", "S107 a secret names one variable or one file", "NEWSROOM_SECRET"),
+        ('secret = {env = "SHORT"}', "S108 the secret cannot be used", "new-secret"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_is_told_without_being_shown(
+    tmp_path: Path, line: str, problem: str, hint: str
+) -> None:
+    ((found, advice),) = problems(tmp_path, ENDPOINT + line, SHORT="whsec_c2hvcnQ=")
+    assert problem in found
+    assert hint in advice
+    assert "c2hvcnQ" not in found
+
+
+def test_a_secret_does_not_stand_in_the_text(tmp_path: Path) -> None:
+    ((found, _),) = problems(tmp_path, ENDPOINT + f'secret = "{SECRET}"')
+    assert "`secret`" in found
+    assert SECRET not in found
+
+
+def test_an_unknown_event_is_told_with_the_nearest(tmp_path: Path) -> None:
+    text = ENDPOINT + 'secret = {env = "KEY"}\nevents = ["match.create"]'
+    ((found, hint),) = problems(tmp_path, text, KEY=SECRET)
+    assert "S105" in found
+    assert "match.created" in hint
+
+
+def test_the_address_of_an_endpoint_can_be_a_secret_too(tmp_path: Path) -> None:
+    text = '[endpoints.chat]\nurl = {env = "URL"}\nsecret = {env = "KEY"}'
+    found = settings(tmp_path, text, URL="https://example.org/token", KEY=SECRET)
+    assert found.endpoints["chat"].url == "https://example.org/token"
+    ((problem, _),) = problems(tmp_path, text, URL="nowhere", KEY=SECRET)
+    assert "S104" in problem
+    assert "nowhere" not in problem
