@@ -1,0 +1,377 @@
+"""The parts joined: a real server on one side, a real receiver on the other, the store between."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from store import Source
+from tests.desks import RULES, SECRET, at_work, polled, rss, titles, write_desk
+from tests.feeds.servers import Answer, Asked, Receiver, drip, in_loop, respond, serving
+from watcher.app import App, utc_now
+from watcher.desk import reread
+
+LAW = ("1", "La Ley 32108")
+XML = "application/rss+xml; charset=utf-8"
+
+
+def source(app: App, name: str = "news") -> Source:
+    found = app.database.source(name)
+    assert found is not None
+    return found
+
+
+async def all_sent(app: App) -> None:
+    """Let what runs end, then send what is due."""
+    await app.engine.settle(timedelta(seconds=10))
+    await app.drainer.drain("newsroom")
+
+
+@in_loop
+async def test_a_source_is_read_matched_published_and_sent_once(tmp_path: Path) -> None:
+    receiver = Receiver(secret=SECRET)
+    async with (
+        serving(respond(body=rss(LAW, ("2", "Otra cosa")), content_type=XML)) as server,
+        serving(receiver) as endpoint,
+        at_work(write_desk(tmp_path, feeds={"news": server.url}, receiver=endpoint.url)) as app,
+    ):
+        first = await polled(app, "news")
+        assert (first.committed.new, first.committed.matched) == (2, 1)
+        await all_sent(app)
+        again = await polled(app, "news")
+        assert (again.committed.new, again.committed.matched) == (0, 0)
+        await all_sent(app)
+        assert titles(app) == ["La Ley 32108"]
+    ((identity, body),) = receiver.taken
+    said = json.loads(body)
+    assert identity.startswith("msg_")
+    assert said["type"] == "match.created"
+    assert said["data"]["seq"] == 1
+    assert said["data"]["entry"]["source"] == "news"
+    place = said["data"]["because"][0]
+    assert (place["quote"], place["field"]) == ("Ley 32108", "title")
+    assert "La Ley 32108"[place["start"] : place["end"]] == place["quote"]
+
+
+@in_loop
+async def test_a_server_is_asked_with_what_it_gave_and_304_means_nothing_new(
+    tmp_path: Path,
+) -> None:
+    tag, date = 'W/"ä, 1"', "Tue, 24 Nov 2026 10:00:00 GMT"
+
+    def answer(asked: Asked) -> bytes:
+        if asked.headers.get("if-none-match"):
+            return respond(304)
+        return respond(body=rss(LAW), content_type=XML, etag=tag, last_modified=date)
+
+    async with (
+        serving(answer) as server,
+        at_work(write_desk(tmp_path, feeds={"news": server.url})) as app,
+    ):
+        await polled(app, "news")
+        second = await polled(app, "news")
+    assert second.error == ""
+    asked = server.asked[1].headers
+    assert asked["if-none-match"].encode("latin-1") == tag.encode("latin-1")
+    assert asked["if-modified-since"] == date
+    assert "tocsin/" in asked["user-agent"]
+
+
+@in_loop
+async def test_the_same_bytes_are_not_parsed_again(tmp_path: Path) -> None:
+    async with (
+        serving(respond(body=rss(LAW), content_type=XML)) as server,
+        at_work(write_desk(tmp_path, feeds={"news": server.url})) as app,
+    ):
+        await polled(app, "news")
+        app.readers.close()
+        assert (await polled(app, "news")).error == ""
+
+
+BROKEN: list[tuple[Answer, str]] = [
+    (respond(500), "500"),
+    (respond(404), "404"),
+    (respond(200, b"<!doctype html><p>Please log in</p>", content_type="text/html"), "web page"),
+    (respond(200, b""), "empty"),
+    (respond(200, b"\x1f\x8b\x08bad", content_encoding="gzip"), ""),
+    (respond(200, rss(LAW)[:40], content_length="9999"), ""),
+    (respond(302, location="file:///etc/passwd"), ""),
+    (b"nonsense", ""),
+]
+
+
+@pytest.mark.parametrize(("answer", "reason"), BROKEN)
+def test_a_source_that_fails_is_a_value_on_its_row_and_loses_nothing(
+    tmp_path: Path, answer: Answer, reason: str
+) -> None:
+    @in_loop
+    async def story() -> None:
+        async with (
+            serving(respond(body=rss(LAW), content_type=XML, etag='"1"'), answer) as server,
+            at_work(write_desk(tmp_path, feeds={"news": server.url})) as app,
+        ):
+            await polled(app, "news")
+            failed = await polled(app, "news")
+            assert failed.error
+            assert reason in failed.error
+            row = source(app)
+            assert (row.failures, row.error) == (1, failed.error)
+            assert row.validators.etag == '"1"'
+            assert row.next_poll_at > utc_now() + timedelta(minutes=4)
+            assert titles(app) == ["La Ley 32108"]
+
+    story()
+
+
+@in_loop
+async def test_a_server_that_asks_for_time_gets_it_and_one_that_is_gone_is_asked_no_more(
+    tmp_path: Path,
+) -> None:
+    async with (
+        serving(respond(503, retry_after="7200")) as busy,
+        serving(respond(410)) as gone,
+        at_work(write_desk(tmp_path, feeds={"busy": busy.url, "gone": gone.url})) as app,
+    ):
+        await polled(app, "busy")
+        await polled(app, "gone")
+        assert source(app, "busy").next_poll_at > utc_now() + timedelta(minutes=119)
+        assert source(app, "gone").gone
+        assert "find its new address" in source(app, "gone").error
+        assert "gone" not in app.database.due_sources(utc_now() + timedelta(days=999), 10)
+
+
+@in_loop
+async def test_a_slow_source_delays_no_other(tmp_path: Path) -> None:
+    slow = drip(b"x" * 1000, 0.5, first=b"HTTP/1.1 200 OK\r\n\r\n")
+    async with (
+        serving(slow) as tarpit,
+        serving(respond(body=rss(LAW), content_type=XML)) as server,
+        at_work(write_desk(tmp_path, feeds={"slow": tarpit.url, "news": server.url})) as app,
+    ):
+        await app.engine.ring("poll", "slow")
+        await app.engine.ring("poll", "news")
+        assert (await polled_when_free(app, "news")) == ["La Ley 32108"]
+        assert app.engine.busy
+        await app.engine.settle(timedelta(0))
+        # What was given up is due again soon, not after its lease.
+        assert source(app, "slow").next_poll_at < utc_now() + timedelta(seconds=15)
+
+
+async def polled_when_free(app: App, name: str) -> list[str]:
+    import asyncio
+
+    async with asyncio.timeout(15):
+        while not source(app, name).polled_at:
+            await asyncio.sleep(0.02)
+    return titles(app)
+
+
+@in_loop
+async def test_two_processes_on_one_store_poll_nothing_twice(tmp_path: Path) -> None:
+    async with serving(respond(body=rss(LAW), content_type=XML)) as server:
+        folder = write_desk(tmp_path, feeds={f"news-{n}": server.url for n in range(8)})
+        async with at_work(folder) as one, at_work(folder) as two:
+            import asyncio
+
+            names = one.database.due_sources(utc_now(), 100)
+            await asyncio.gather(*(app.poller.poll(name) for name in names for app in (one, two)))
+    assert len(server.asked) == 8
+
+
+@in_loop
+async def test_an_article_that_is_edited_updates_its_match_and_alerts_no_more(
+    tmp_path: Path,
+) -> None:
+    receiver = Receiver(secret=SECRET)
+    async with (
+        serving(
+            respond(body=rss(LAW), content_type=XML),
+            respond(body=rss(("1", "La Ley 32108, corregida")), content_type=XML),
+            respond(body=rss(("1", "Otra ley")), content_type=XML),
+        ) as server,
+        serving(receiver) as endpoint,
+        at_work(write_desk(tmp_path, feeds={"news": server.url}, receiver=endpoint.url)) as app,
+    ):
+        await polled(app, "news")
+        assert (await polled(app, "news")).committed.revised == 1
+        assert titles(app) == ["La Ley 32108, corregida"]
+        await polled(app, "news")
+        (match,) = app.database.published(["law-32108"], 10)
+        assert match.lost
+        await all_sent(app)
+    assert len(receiver.taken) == 1
+
+
+@in_loop
+async def test_a_folder_is_read_and_a_bad_file_in_it_harms_no_other(tmp_path: Path) -> None:
+    folder = write_desk(tmp_path)
+    (folder / "articles" / "good.txt").write_text("La Ley 32108")
+    (folder / "articles" / "latin.txt").write_bytes(b"Extorsi\xf3n")
+    (folder / "articles" / "photo.txt").write_bytes(b"\x89PNG\x00")
+    (folder / "articles" / "empty.md").write_text(" ")
+    (folder / "articles" / ".hidden.txt").write_text("La Ley 32108")
+    async with at_work(folder) as app:
+        done = await polled(app, "articles")
+        assert done.committed.matched == 1
+        for name, reason in (
+            ("latin.txt", "not UTF-8"),
+            ("photo.txt", "binary"),
+            ("empty.md", "empty"),
+        ):
+            assert name in done.error
+            assert reason in done.error
+        (folder / "articles" / "latin.txt").write_text("Extorsión")
+        for name in ("photo.txt", "empty.md"):
+            (folder / "articles" / name).unlink()
+        mended = await polled(app, "articles")
+        assert (mended.error, mended.committed.matched) == ("", 1)
+
+
+@in_loop
+async def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    folder = write_desk(tmp_path)
+    (folder / "articles").rmdir()
+    async with at_work(folder) as app:
+        assert "there is no folder articles" in (await polled(app, "articles")).error
+
+
+@in_loop
+async def test_the_linked_article_is_read_where_the_source_asks_for_it(tmp_path: Path) -> None:
+    text = "El Congreso debate la Ley 32108 y sus efectos en la lucha contra el crimen. " * 8
+    page = f"<!doctype html><html><body><article><p>{text}</p></article></body></html>".encode()
+
+    def answer(asked: Asked) -> bytes:
+        if asked.target == "/article":
+            return respond(body=page, content_type="text/html; charset=utf-8")
+        feed = rss(("1", "Debate")).replace(b"https://news.example/1", b"/article")
+        return respond(body=feed, content_type=XML)
+
+    async with serving(answer) as server:
+        options = "full_text: true, alert_since: always"
+        folder = write_desk(tmp_path, feeds={"news": f"{server.url}/feed"}, options=options)
+        async with at_work(folder) as app:
+            assert (await polled(app, "news")).committed.matched == 1
+            (match,) = app.database.published(["law-32108"], 1)
+            assert match.because[0].field == "text"
+
+
+@in_loop
+async def test_a_killed_receiver_gets_the_same_id_and_bytes_later(tmp_path: Path) -> None:
+    seen: list[tuple[str, bytes]] = []
+
+    def refusing(asked: Asked) -> bytes:
+        seen.append((asked.headers["webhook-id"], asked.body))
+        return respond(500)
+
+    receiver = Receiver(secret=SECRET)
+    async with (
+        serving(respond(body=rss(LAW), content_type=XML)) as server,
+        serving(refusing, receiver) as endpoint,
+        at_work(write_desk(tmp_path, feeds={"news": server.url}, receiver=endpoint.url)) as app,
+    ):
+        await polled(app, "news")
+        await all_sent(app)
+        (delivery,) = app.database.deliveries()
+        assert (delivery.state, delivery.attempts) == ("due", 1)
+        assert delivery.due > utc_now() + timedelta(seconds=3)
+        app.database.redeliver(delivery.id, utc_now())
+        await all_sent(app)
+    assert receiver.taken == seen
+
+
+@in_loop
+async def test_an_endpoint_that_is_gone_is_disabled_and_nothing_is_lost(tmp_path: Path) -> None:
+    receiver = Receiver(secret=SECRET)
+    async with (
+        serving(respond(body=rss(LAW, ("2", "Leyes 32107 y 32108")), content_type=XML)) as server,
+        serving(respond(410), respond(410), receiver) as endpoint,
+        at_work(write_desk(tmp_path, feeds={"news": server.url}, receiver=endpoint.url)) as app,
+    ):
+        await polled(app, "news")
+        await all_sent(app)
+        (health,) = app.database.endpoints()
+        assert (health.disabled, health.held) == ("it answered 410 Gone", 2)
+        app.database.enable_endpoint("newsroom", utc_now())
+        await all_sent(app)
+    assert len(receiver.taken) == 2
+
+
+@in_loop
+async def test_an_edited_rule_is_asked_about_stored_articles_too_without_alerts(
+    tmp_path: Path,
+) -> None:
+    receiver = Receiver(secret=SECRET)
+    async with (
+        serving(respond(body=rss(LAW, ("2", "Los cupos")), content_type=XML)) as server,
+        serving(receiver) as endpoint,
+    ):
+        folder = write_desk(tmp_path, feeds={"news": server.url}, receiver=endpoint.url)
+        async with at_work(folder) as app:
+            await polled(app, "news")
+            await all_sent(app)
+            edited = RULES.replace("query: law:32108", "query: law:32108 OR cupos")
+            (folder / "rules" / "rules.yaml").write_text(edited)
+            await app.take_in(reread(app.state))
+            await all_sent(app)
+            assert sorted(titles(app)) == ["La Ley 32108", "Los cupos"]
+    assert len(receiver.taken) == 1
+
+
+@in_loop
+async def test_a_rule_that_is_removed_takes_its_feed_along_and_keeps_its_matches(
+    tmp_path: Path,
+) -> None:
+    folder = write_desk(tmp_path)
+    (folder / "articles" / "a.txt").write_text("Extorsión")
+    async with at_work(folder) as app:
+        await polled(app, "articles")
+        rules = RULES.partition("  - id: extortion")[0].replace("    notify: [newsroom]\n", "")
+        (folder / "rules" / "rules.yaml").write_text(rules)
+        await app.take_in(reread(app.state))
+        assert "extortion" not in app.state.catalogue.feeds
+        assert "extortion" in app.state.catalogue.retired
+        assert titles(app, "extortion") == ["Extorsión"]
+
+
+@in_loop
+async def test_a_document_that_takes_too_long_costs_its_child_alone(tmp_path: Path) -> None:
+    from watcher.parse import ParseError
+    from watcher.readers import Readers
+
+    readers = Readers(workers=1, seconds=1.0)
+    try:
+        with pytest.raises(ParseError, match="took more than 1 s"):
+            await readers.call(_spin)
+        with pytest.raises(ParseError, match="too much memory"):
+            await readers.call(_swell)
+        with pytest.raises(ParseError, match="too much memory"):
+            await readers.call(os._exit, 1)
+        assert await readers.call(sum, [1, 2]) == 3
+    finally:
+        readers.close()
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+def _swell() -> int:
+    return len(bytearray(1 << 33))
+
+
+def test_the_health_of_a_desk_names_what_is_wrong(tmp_path: Path) -> None:
+    @in_loop
+    async def story() -> None:
+        async with at_work(write_desk(tmp_path)) as app:
+            assert app.health().ready
+            app.engine._beaten -= 60
+            health = app.health()
+            assert not health.ready
+            assert "has not beaten for" in health.reasons[0]
+
+    story()
