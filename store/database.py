@@ -35,8 +35,16 @@ class Database:
 
     @classmethod
     def open(cls, url: str) -> Database:
-        """Return the store at *url*, made or migrated where needed; raise StoreError."""
-        return cls(opened(url))
+        """Return the store at *url*, made or migrated where needed; raise StoreError.
+
+        What processes that are dead had claimed is free again.
+        """
+        engine = opened(url)
+        if engine.was_abandoned:
+            with engine.writing() as session:
+                schedule.forget_claims(session)
+                outbox.forget_claims(session)
+        return cls(engine)
 
     def close(self) -> None:
         """Close every connection."""
@@ -91,6 +99,11 @@ class Database:
         """
         with self._engine.writing() as session:
             return schedule.claim(session, name, now, lease, due_only=due_only)
+
+    def renew(self, claim: Claim, until: datetime) -> bool:
+        """Hold *claim* until then; False where it was lost meanwhile."""
+        with self._engine.writing() as session:
+            return schedule.renew(session, claim, until)
 
     def release(self, claim: Claim, *, now: datetime) -> None:
         """Give *claim* back; the source is due at *now*."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ class Engine:
 
     def __init__(self, engine: sa.Engine, where: str) -> None:
         self._engine = engine
+        self._sign = _Sign(f"{where}.lock")
         self._immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._where = where
         self._writer = threading.Lock()
@@ -54,9 +56,15 @@ class Engine:
             yield session
             session.commit()
 
+    @property
+    def was_abandoned(self) -> bool:
+        """Tell whether no other process had this store open when we opened it."""
+        return self._sign.was_first
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        self._sign.close()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -64,6 +72,26 @@ class Engine:
             yield
         except exc.DBAPIError as error:
             raise _in_words(error, self._where) from error
+
+
+class _Sign:
+    """A sign on the door: a file lock that each process with the store open shares.
+
+    The kernel takes it down with the process, however that ends. Who can have
+    it alone for a moment knows that all others are gone.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.was_first = True
+        except BlockingIOError:
+            self.was_first = False
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        os.close(self._file)
 
 
 def opened(url: str) -> Engine:

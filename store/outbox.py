@@ -141,6 +141,12 @@ def release(session: Session, deliveries: Iterable[Delivery]) -> None:
             row.token, row.lease_until = "", None
 
 
+def forget_claims(session: Session) -> None:
+    """Free every delivery: whoever claimed one is dead."""
+    held = update(DeliveryRow).where(col(DeliveryRow.token) != "")
+    session.exec(held.values(token="", lease_until=None))
+
+
 def settle(
     session: Session,
     held: Delivery,

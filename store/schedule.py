@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, or_, select, update
 
 from store import values
 from store.nouns import Claim, Poll, Source, SourceSpec
@@ -87,6 +87,20 @@ def claim(
     row.token = secrets.token_hex(16)
     row.lease_until = now + lease
     return Claim(source=values.source(row), token=row.token, until=row.lease_until)
+
+
+def renew(session: Session, held: Claim, until: datetime) -> bool:
+    """Hold the claim until then; False where it was lost meanwhile."""
+    row = claimed(session, held.source.name, held.token)
+    if row is not None:
+        row.lease_until = until
+    return row is not None
+
+
+def forget_claims(session: Session) -> None:
+    """Free every source: whoever claimed one is dead."""
+    held = update(SourceRow).where(col(SourceRow.token) != "")
+    session.exec(held.values(token="", lease_until=None))
 
 
 def release(session: Session, held: Claim, now: datetime) -> None:

@@ -14,7 +14,7 @@ from store import Delivery, EndpointSpec
 from store.database import Database
 from watcher.bridge import Bridge
 
-LEASE = timedelta(minutes=1)
+LEASE = timedelta(seconds=30)
 """Longer than the 20 s that one try may take."""
 
 IN_FLIGHT = 4

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,8 +21,8 @@ from watcher.gather import Gathered, Gatherer
 from watcher.pace import Pace, after_failure, interval, spread
 from watcher.parse import ParseError
 
-LEASE = timedelta(minutes=3)
-"""Longer than any poll may take: its deadlines are 30 s for the answer and 20 s for its parsing."""
+LEASE = timedelta(minutes=1)
+"""A poll that takes longer holds its claim anew each third of this."""
 
 _SOON = timedelta(seconds=10)
 _log = structlog.get_logger("poll")
@@ -63,14 +65,30 @@ class Poller:
         if claim is None:
             return None
         try:
-            gathered = await self._gatherer.gather(claim.source, now)
-            poll = await self._poll_of(claim, gathered, now)
+            async with self._held(claim):
+                gathered = await self._gatherer.gather(claim.source, now)
+                poll = await self._poll_of(claim, gathered, now)
         except (FetchError, ParseError) as error:
             poll = self._failure(claim, error, now)
         except BaseException:
             await self._bridge(self._database.release, claim, now=now + _SOON)
             raise
         return await self._commit(poll)
+
+    @asynccontextmanager
+    async def _held(self, claim: Claim) -> AsyncIterator[None]:
+        """Renew *claim* as long as the block runs."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(LEASE.total_seconds() / 3)
+                await self._bridge(self._database.renew, claim, self._clock() + LEASE)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
 
     async def push(self, name: str, entries: tuple[Entry, ...]) -> Polled | None:
         """Take in *entries* that somebody handed in for the source *name*, as news."""

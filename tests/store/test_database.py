@@ -512,3 +512,32 @@ def test_a_match_keeps_its_ids_in_every_store(tmp_path: Path) -> None:
 def test_a_whole_store_has_nothing_broken(database: Database) -> None:
     committed(database, judged(an_entry(), a_match()))
     assert database.check() == ()
+
+
+def test_what_a_dead_process_had_claimed_is_free_when_the_store_is_opened_again(
+    tmp_path: Path,
+) -> None:
+    dying = opened(tmp_path / "tocsin.db")
+    verdict = judged(an_entry(), a_match())
+    committed(dying, verdict, deliveries=(owed(verdict),))
+    claimed(dying)
+    dying.claim_deliveries("newsroom", NOON, MINUTE, 4)
+    beside = opened(tmp_path / "tocsin.db")
+    assert beside.claim("green-left", NOON, MINUTE, due_only=False) is None
+    assert beside.due_endpoints(NOON) == ()
+    beside.close()
+    dying.close()
+    after = opened(tmp_path / "tocsin.db")
+    assert after.claim("green-left", NOON, MINUTE, due_only=False) is not None
+    assert after.due_endpoints(NOON) == ("newsroom",)
+    after.close()
+
+
+def test_a_claim_that_is_renewed_lasts_and_a_lost_one_cannot_be(database: Database) -> None:
+    held = claimed(database)
+    assert database.renew(held, NOON + 5 * MINUTE)
+    later = NOON + 2 * MINUTE
+    assert database.claim("green-left", later, MINUTE, due_only=False) is None
+    much_later = NOON + 6 * MINUTE
+    assert database.claim("green-left", much_later, MINUTE, due_only=False) is not None
+    assert not database.renew(held, much_later)

@@ -1,0 +1,127 @@
+"""A process that dies at any step loses nothing, doubles nothing in feeds, and alters no bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from store.database import Database
+from tests.desks import SECRET, write_desk
+from tests.faults.crashing import STEPS
+from tests.feeds.servers import Receiver, serving
+from tests.journeys.running import eventually, started, tocsin
+
+ARTICLES = 4
+
+
+@contextmanager
+def receiving() -> Iterator[tuple[str, Receiver]]:
+    """Give the address of a receiver that verifies, and what it took; it runs beside the test."""
+    receiver = Receiver(secret=SECRET)
+    ready, stop = threading.Event(), threading.Event()
+    address = []
+
+    async def serve() -> None:
+        async with serving(receiver) as server:
+            address.append(server.url)
+            ready.set()
+            while not stop.is_set():
+                await asyncio.sleep(0.02)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    ready.wait(10)
+    try:
+        yield address[0], receiver
+    finally:
+        stop.set()
+        thread.join()
+
+
+def write_article(folder: Path, number: int) -> None:
+    text = f"Nota {number}: la Ley 32108 y la extorsión"
+    (folder / "articles" / f"{number}.txt").write_text(text, "utf-8")
+
+
+def assert_whole(folder: Path, receiver: Receiver, articles: int) -> None:
+    """The oracle: each (rule, entry) once in its feed, each delivery arrived, one body for an id."""
+    bodies: dict[str, set[bytes]] = {}
+    for identity, body in receiver.taken:
+        bodies.setdefault(identity, set()).add(body)
+    assert {len(variants) for variants in bodies.values()} == {1}
+    arrived = [json.loads(min(variants))["data"] for variants in bodies.values()]
+    keys = sorted(said["entry"]["title"] for said in arrived)
+    assert keys == sorted(f"Nota {n}: la Ley 32108 y la extorsión" for n in range(articles))
+    assert sorted(said["seq"] for said in arrived) == list(range(1, articles + 1))
+    assert receiver.refused == 0
+    database = Database.open(f"sqlite:///{folder / 'data' / 'tocsin.db'}")
+    try:
+        for rule in ("law-32108", "extortion"):
+            found = [one.entry.title for one in database.published([rule], 1000)]
+            assert sorted(found) == keys
+        assert {one.state for one in database.deliveries(limit=1000)} == {"delivered"}
+        assert database.check() == ()
+    finally:
+        database.close()
+
+
+ONCE = ("source claimed", "before gathering", "after asking the store", "before the commit")
+ONCE = (*ONCE, "schedule written", "after the commit")
+"""Steps that a poll of one source goes through once."""
+
+
+@pytest.mark.parametrize(
+    ("step", "times"),
+    [(step, times) for step in STEPS for times in ((1,) if step in ONCE else (1, 2))],
+)
+def test_a_poll_that_dies_at_any_step_is_made_good_by_the_next(
+    tmp_path: Path, step: str, times: int
+) -> None:
+    with receiving() as (address, receiver):
+        folder = write_desk(tmp_path / "desk", receiver=address)
+        for number in range(ARTICLES):
+            write_article(folder, number)
+        poll = ["--desk", str(folder), "poll", "--source", "articles"]
+        crash = [sys.executable, "-m", "tests.faults.crashing", step, str(times), *poll]
+        dead = subprocess.run(crash, capture_output=True, timeout=60, check=False)
+        assert dead.returncode == 137, dead.stderr.decode()
+        assert tocsin(*poll, cwd=tmp_path).returncode == 0
+        assert_whole(folder, receiver, ARTICLES)
+
+
+def test_a_desk_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    chance = random.Random(32108)
+    articles = 0
+    with receiving() as (address, receiver):
+        folder = write_desk(tmp_path / "desk", receiver=address)
+        for _ in range(5):
+            desk = started(folder)
+            for _ in range(6):
+                write_article(folder, articles)
+                articles += 1
+                time.sleep(chance.random() / 10)
+            time.sleep(chance.random())
+            desk.kill()
+        desk = started(folder)
+        try:
+            eventually(lambda: len({identity for identity, _ in receiver.taken}) == articles)
+            eventually(lambda: all(one["state"] == "delivered" for one in _deliveries(folder)))
+        finally:
+            desk.kill()
+        assert_whole(folder, receiver, articles)
+
+
+def _deliveries(folder: Path) -> list[dict[str, str]]:
+    done = tocsin("--desk", str(folder), "deliveries", "list", "--json", cwd=folder.parent)
+    found: list[dict[str, str]] = json.loads(done.stdout)
+    return found
