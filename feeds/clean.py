@@ -13,9 +13,9 @@ _LONGEST_ADDRESS = 2000
 
 
 def plain(text: str) -> str:
-    """Return *text* without the characters that XML 1.0 or its readers refuse.
+    r"""Return *text* without the characters that XML 1.0 or its readers refuse.
 
-    >>> plain("a\\x00b\\ud800c")
+    >>> plain("a\x00b\ud800c")
     'abc'
     """
     return _ILLEGAL.sub("", text)

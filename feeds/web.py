@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 from email.utils import format_datetime, parsedate_to_datetime
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from feeds.catalogue import Catalogue
+from feeds.health import Health
 from feeds.opml import opml_of
 from feeds.pages import Pages, Topic, stylesheet
 from feeds.shelf import RENDERERS, Rendered, Shelf
@@ -30,17 +30,6 @@ _PAGE = {
 _LATEST = 3
 _ON_A_TOPIC = 100
 _READ = ["GET", "HEAD"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """Whether the desk is at work; *reasons* say why it is not. All instants are aware UTC."""
-
-    ready: bool
-    reasons: tuple[str, ...]
-    started_at: datetime
-    last_tick_at: datetime
-    version: str
 
 
 def create_app(

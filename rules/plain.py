@@ -44,10 +44,12 @@ class Field:
 
     @cached_property
     def folded(self) -> Folded:
+        """Return the field's text as rules see it."""
         return fold(self.text, addresses=self._addresses)
 
     @cached_property
     def index(self) -> Mapping[str, list[int]]:
+        """Return where each folded word stands."""
         index: dict[str, list[int]] = {}
         for at, word in enumerate(self.folded.words):
             index.setdefault(word, []).append(at)
@@ -55,10 +57,12 @@ class Field:
 
     @cached_property
     def sorted_words(self) -> list[str]:
+        """Return the different words, for prefixes to be looked up in."""
         return sorted(self.index)
 
     @cached_property
     def laws(self) -> Mapping[str, tuple[Citation, ...]]:
+        """Return the laws that the text cites, by number."""
         return citations(self.text, self.folded)
 
     def hits(self, term: Term) -> list[Hit]:

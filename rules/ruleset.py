@@ -11,7 +11,7 @@ from rules.rule import Rule
 
 
 class RuleSet:
-    """Any number of rules behind one question: which of them match this entry, and why?"""
+    """Any number of rules behind one question: which of them match this entry, and why."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}

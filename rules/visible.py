@@ -84,13 +84,13 @@ def is_markup(text: str) -> bool:
 
 
 def visible_text(markup: str) -> str:
-    """Return the visible text of *markup*: paragraphs in lines of their own, white space folded.
+    r"""Return the visible text of *markup*: paragraphs in lines of their own, white space folded.
 
     Link targets, scripts, styles, comments, navigation, asides, footers and
     hidden elements are not content. Entities that were escaped twice are read.
 
     >>> visible_text("<p>extor<b>sión</b></p><nav>Inicio</nav><p>Ley&nbsp;32108</p>")
-    'extorsión\\nLey 32108'
+    'extorsión\nLey 32108'
     """
     pieces: list[str] = []
     root = LexborHTMLParser(_safe(markup)).root

@@ -158,7 +158,7 @@ def _migrate(engine: Engine) -> None:
         connection = session.connection()
         version = _version(connection)
         if version != HEAD:
-            _upgrade(connection, version, engine)
+            _upgrade(connection, version)
 
 
 def _version(connection: sa.Connection) -> str | None:
@@ -170,7 +170,7 @@ def _version(connection: sa.Connection) -> str | None:
     return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
-def _upgrade(connection: sa.Connection, version: str | None, engine: Engine) -> None:
+def _upgrade(connection: sa.Connection, version: str | None) -> None:
     # Alembic costs a third of a second to import, and a store is seldom migrated.
     from alembic import command
     from alembic.config import Config

@@ -88,6 +88,7 @@ class Source:
 
     @property
     def name(self) -> str:
+        """Return the source's name."""
         return self.spec.name
 
 

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-import uvicorn
 
+from feeds.health import Health
 from feeds.outgoing import Outgoing
-from feeds.web import Health, create_app
 from rules import Problem, RuleSet
 from store.database import Database
 from watcher.bridge import Bridge
@@ -208,48 +206,6 @@ async def opened(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[App]
         await app.engine.settle(timedelta(seconds=20))
     finally:
         await app.close()
-
-
-class PortTakenError(Exception):
-    """Another program listens where the web server should."""
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at *host* and *port*; raise PortTakenError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(512)
-    except OSError as error:
-        listener.close()
-        hint = "stop what listens there, or choose another: TOCSIN_SERVER__PORT=8766"
-        raise PortTakenError(f"cannot listen at {host}:{port}: {error.strerror}; {hint}") from error
-    return listener
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the run has one way to stop."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Serve feeds and pages at *listener* until *stop* is set."""
-    web = create_app(app.database, lambda: app.state.catalogue, health=app.health)
-    config = uvicorn.Config(
-        web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    await asyncio.wait(
-        [serving, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED
-    )
-    server.should_exit = True
-    await serving
 
 
 def _touched(folder: Path, paths: set[Path]) -> bool:

@@ -50,7 +50,7 @@ def _global(
         Path | None,
         typer.Option("--desk", metavar="DIR", help="The desk's folder [$TOCSIN_DESK, ./desk, .]."),
     ] = None,
-    version: Annotated[
+    _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
@@ -170,7 +170,7 @@ def publish(
     json: Json = False,
 ) -> None:
     """Write all feeds, the OPML and the pages as a static site."""
-    from watcher.commands.work import publish as command
+    from watcher.commands.publish import publish as command
 
     command(context.obj, out, json=json)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from feeds.catalogue import Catalogue
-from rules import DeskError, Problem, RuleBook, RuleSet, library_files
+from rules import DeskError, Problem, Rule, RuleBook, RuleSet, library_files
 from store import EndpointSpec, Feed, SourceSpec
 from watcher import decide
 from watcher.models import did_you_mean
@@ -172,21 +172,9 @@ def _crossing(
     settings: Settings, sources: tuple[SourceSpec, ...], rules: RuleSet
 ) -> Iterator[Problem]:
     """Yield what rules, sources and settings say of one another that is not so."""
-    names = {source.name for source in sources}
+    names = [source.name for source in sources]
     for rule in rules.rules.values():
-        for index, endpoint in enumerate(rule.notify):
-            if endpoint not in settings.endpoints:
-                message = f"there is no endpoint `{endpoint}`"
-                hint = did_you_mean(endpoint, settings.endpoints) or (
-                    f"describe it as [endpoints.{endpoint}] in tocsin.toml"
-                )
-                yield rule.problem(("notify", index), "D101", message, hint)
-        for key, wanted in (("only", rule.only or ()), ("except", rule.except_)):
-            for index, source in enumerate(wanted):
-                if source not in names:
-                    message = f"there is no source `{source}`"
-                    hint = did_you_mean(source, names)
-                    yield rule.problem(("sources", key, index), "D102", message, hint)
+        yield from _of_rule(rule, settings, names)
     for name, feed in settings.values.feeds.items():
         at = ("feeds", name)
         if name in rules.rules:
@@ -197,3 +185,20 @@ def _crossing(
                 message = f"there is no rule `{rule_id}`"
                 hint = did_you_mean(rule_id, rules.rules)
                 yield settings.problem((*at, "rules", index), "D104", message, hint)
+
+
+def _of_rule(rule: Rule, settings: Settings, sources: Sequence[str]) -> Iterator[Problem]:
+    for index, endpoint in enumerate(rule.notify):
+        if endpoint not in settings.endpoints:
+            message = f"there is no endpoint `{endpoint}`"
+            hint = did_you_mean(endpoint, settings.endpoints) or (
+                f"describe it as [endpoints.{endpoint}] in tocsin.toml"
+            )
+            yield rule.problem(("notify", index), "D101", message, hint)
+    for key, wanted in (("only", rule.only or ()), ("except", rule.except_)):
+        for index, source in enumerate(wanted):
+            if source not in sources:
+                message = f"there is no source `{source}`"
+                yield rule.problem(
+                    ("sources", key, index), "D102", message, did_you_mean(source, sources)
+                )

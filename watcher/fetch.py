@@ -28,7 +28,9 @@ class FetchError(Exception):
     *retry_after* is how long the server asks us to stay away; *gone* means 410.
     """
 
-    def __init__(self, reason: str, *, retry_after: timedelta | None = None, gone: bool = False):
+    def __init__(
+        self, reason: str, *, retry_after: timedelta | None = None, gone: bool = False
+    ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
         self.gone = gone

@@ -82,7 +82,7 @@ def drip(data: bytes, every: float, *, first: bytes = b"") -> Answer:
             await asyncio.sleep(every)
             yield bytes([byte])
 
-    return lambda asked: bit_by_bit(asked)
+    return bit_by_bit
 
 
 @asynccontextmanager

@@ -43,7 +43,7 @@ def test_what_was_packed_is_unpacked_however_it_is_cut(
     whole = data * times
     chunks = in_chunks(packed(encoding, whole), size)
 
-    assert unpacked(encoding.split()[0], chunks) == (whole, True)
+    assert unpacked(encoding.split(maxsplit=1)[0], chunks) == (whole, True)
 
 
 @given(data=st.binary(min_size=1, max_size=300), kept=st.floats(0, 0.99))

@@ -250,7 +250,7 @@ async def test_empty_packing_without_end_is_refused() -> None:
         while True:
             yield b"\x00\x00\x00\xff\xff" * 10_000
 
-    async with serving(lambda asked: for_ever(asked)) as server, opened() as outgoing:
+    async with serving(for_ever) as server, opened() as outgoing:
         with pytest.raises(OutgoingError) as caught:
             await outgoing.get(server.url, cap=100_000, allow_private=True)
     assert caught.value.kind == "too large"

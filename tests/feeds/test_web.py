@@ -17,8 +17,9 @@ from fastapi.testclient import TestClient
 from selectolax.lexbor import LexborHTMLParser
 
 from feeds.catalogue import Catalogue
+from feeds.health import Health
 from feeds.publish import PublishError, publish
-from feeds.web import Health, create_app
+from feeds.web import create_app
 from rules import Problem
 from store import Poll, SourceSpec
 from store.database import Database

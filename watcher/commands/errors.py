@@ -11,7 +11,7 @@ def operators() -> tuple[type[Exception], ...]:
     """Return the errors that are told in one line, without a traceback."""
     from feeds.publish import PublishError
     from store.database import StoreError
-    from watcher.app import PortTakenError
     from watcher.desk import NoDeskError
+    from watcher.serving import PortTakenError
 
     return (UsageError, NoDeskError, PortTakenError, PublishError, StoreError)

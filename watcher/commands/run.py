@@ -12,10 +12,11 @@ from rich.markup import escape
 
 from feeds.highlight import Segment, excerpts
 from store import Published
-from watcher.app import App, listening, opened, serve
+from watcher.app import App, opened
 from watcher.commands.output import out
 from watcher.desk import find_desk, read_desk, shown
 from watcher.logs import set_up_logs
+from watcher.serving import listening, serve
 
 _EXCERPTS = 2
 _FIRST_ROUND = 5.0

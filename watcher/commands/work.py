@@ -1,4 +1,4 @@
-"""The commands that do one round of work: poll, ingest, publish."""
+"""The commands that do one round of work: poll and ingest."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from feeds.publish import Written
-from feeds.publish import publish as publish_site
 from rules import Entry
 from store import Source
 from watcher.app import App, opened, utc_now
@@ -143,26 +141,7 @@ async def _entries(app: App, source: Source, article: str) -> tuple[Entry, ...]:
         kind = "page" if is_page(document) else "feed"
         return await app.readers.call(parse_document, kind, document)
     path = Path(article)
-    data = path.read_bytes()
+    data = await app.bridge(path.read_bytes)
     if path.suffix.lower() in SUFFIXES:
         return (parse_article(path.name, data),)
     return await app.readers.call(parse_document, "feed", Document(address=article, body=data))
-
-
-def publish(given: Path | None, to: Path, *, json: bool) -> None:
-    """Write the static site into the folder *to*."""
-    set_up_logs()
-    folder = find_desk(given, os.environ, Path.cwd())
-    written = asyncio.run(_publish(folder, to))
-    if json:
-        write_json(asdict(written))
-    else:
-        out().print(
-            f"{escape(str(to))}: {written.written} written, {written.unchanged} unchanged, "
-            f"{written.removed} removed"
-        )
-
-
-async def _publish(folder: Path, to: Path) -> Written:
-    async with opened(folder, os.environ) as app:
-        return publish_site(app.database, app.state.catalogue, to)

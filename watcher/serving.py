@@ -1,0 +1,55 @@
+"""Serves a desk's web application with uvicorn: its only room."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from feeds.web import create_app
+from watcher.app import App
+
+
+class PortTakenError(Exception):
+    """Another program listens where the web server should."""
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at *host* and *port*; raise PortTakenError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        hint = "stop what listens there, or choose another: TOCSIN_SERVER__PORT=8766"
+        raise PortTakenError(f"cannot listen at {host}:{port}: {error.strerror}; {hint}") from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the run has one way to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve feeds and pages at *listener* until *stop* is set."""
+    web = create_app(app.database, lambda: app.state.catalogue, health=app.health)
+    config = uvicorn.Config(
+        web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await asyncio.wait(
+        [serving, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED
+    )
+    server.should_exit = True
+    await serving
