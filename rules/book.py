@@ -13,9 +13,12 @@ from rules.ruleset import RuleSet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFile:
-    """A rule file: the bytes seen last, the rules in force, and what is wrong with the bytes."""
+    """A rule file: what was seen last, the rules in force, and what is wrong with what was seen.
 
-    data: bytes
+    *data* are the file's bytes, or the reason for which they could not be had.
+    """
+
+    data: bytes | str
     rules: tuple[Rule, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -37,8 +40,10 @@ class RuleBook:
         """Return what is wrong with the files as they are now."""
         return tuple(problem for file in self.files.values() for problem in file.problems)
 
-    def reload(self, files: Mapping[str, bytes]) -> RuleBook:
-        """Return the book for *files*, name to bytes; this very book where nothing changed.
+    def reload(self, files: Mapping[str, bytes | str]) -> RuleBook:
+        """Return the book for *files*; this very book where nothing changed.
+
+        A file is given by its bytes, or by the reason for which it cannot be read.
 
         A bad file keeps the rules of its last good version; an id that an
         earlier file has makes the later file bad; a file that is gone takes
@@ -59,7 +64,17 @@ class RuleBook:
             files=read, rules=RuleSet(rule for file in read.values() for rule in file.rules)
         )
 
-    def _read(self, name: str, data: bytes) -> RuleFile:
+    def _read(self, name: str, data: bytes | str) -> RuleFile:
+        if isinstance(data, str):
+            problem = Problem(
+                file=name,
+                line=1,
+                column=1,
+                code="Y100",
+                message=f"the file cannot be read: {data}",
+                hint="check what it is, its owner and its permissions",
+            )
+            return RuleFile(data=data, rules=self._kept(name), problems=(problem,))
         try:
             return RuleFile(data=data, rules=read_rules(name, data))
         except RuleError as error:

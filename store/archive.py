@@ -22,20 +22,29 @@ _SHOWN = and_(RevisionRow.entry == EntryRow.id, RevisionRow.number == EntryRow.r
 
 
 def sync_rules(session: Session, rules: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
-    """Make the stored rules those of the desk; return the ids that are new or ask something else."""
+    """Make the stored rules those of the desk; return the ids of those to be asked anew."""
     rows = {row.id: row for row in session.exec(select(RuleRow))}
-    changed = []
+    unasked = []
     for identity, (version, title) in rules.items():
         row = rows.pop(identity, None)
-        if row is None or row.version != version or row.retired:
-            changed.append(identity)
         if row is None:
-            session.add(RuleRow(id=identity, version=version, title=title))
-        else:
-            row.sqlmodel_update({"version": version, "title": title, "retired": False})
+            row = RuleRow(id=identity, version=version, title=title)
+            session.add(row)
+        if row.retired:
+            row.judged = ""
+        row.sqlmodel_update({"version": version, "title": title, "retired": False})
+        if row.judged != version:
+            unasked.append(identity)
     for row in rows.values():
         row.retired = True
-    return tuple(changed)
+    return tuple(unasked)
+
+
+def mark_judged(session: Session, versions: Mapping[str, str]) -> None:
+    """Record that these versions of rules were asked about the stored entries."""
+    for identity, version in versions.items():
+        if row := session.get(RuleRow, identity):
+            row.judged = version
 
 
 def retired_rules(session: Session) -> frozenset[str]:

@@ -155,11 +155,16 @@ class Database:
     def sync_rules(self, rules: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
         """Make the stored rules those of the desk: id -> (version, title).
 
-        Return the ids that are new or ask something else than before. A rule
-        that is gone keeps its matches.
+        Return the ids whose present version was not asked about the stored
+        entries so far. A rule that is gone keeps its matches.
         """
         with self._engine.writing() as session:
             return archive.sync_rules(session, rules)
+
+    def mark_judged(self, versions: Mapping[str, str]) -> None:
+        """Record that these rules, id -> version, were asked about the stored entries."""
+        with self._engine.writing() as session:
+            archive.mark_judged(session, versions)
 
     def retired_rules(self) -> frozenset[str]:
         """Return the ids of the rules that the desk had once."""

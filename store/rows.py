@@ -107,7 +107,8 @@ class RevisionRow(SQLModel, table=True):
 class RuleRow(SQLModel, table=True):
     """A rule that the desk has or had: *matches* is the number of its last match.
 
-    *changes* counts every change of what its feed shows.
+    *changes* counts every change of what its feed shows. *judged* is the version
+    that was asked about the stored entries too.
     """
 
     __tablename__ = "rule"
@@ -115,6 +116,7 @@ class RuleRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     title: str
     version: str
+    judged: str = ""
     retired: bool = False
     matches: int = 0
     changes: int = 0

@@ -19,7 +19,7 @@ import structlog
 from feeds.health import Health
 from feeds.outgoing import Outgoing
 from rules import Problem, RuleSet
-from store.database import Database
+from store.database import Database, StoreError
 from watcher.bridge import Bridge
 from watcher.desk import DeskState, read_desk, reread
 from watcher.drain import Drainer
@@ -104,8 +104,12 @@ class App:
     async def watch(self, stop: asyncio.Event) -> None:
         """Take in every edit to the desk until *stop* is set."""
         folder = self.state.folder
-        async for paths in changes(folder, folder / "data", stop):
-            await self._reload(paths)
+        try:
+            async for paths in changes(folder, folder / "data", stop):
+                await self._reload(paths)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            _log.warning("desk unwatched", reason=reason, instead="it is looked at every 30 s")
 
     async def watch_clockwise(self, stop: asyncio.Event) -> None:
         """Look at the desk's files every 30 s too: not every file system tells of changes."""
@@ -137,8 +141,13 @@ class App:
         before = self.state
         state = await self.bridge(reread, before)
         if state != before:
+            try:
+                await self.take_in(state)
+            except StoreError as error:
+                # The desk as it was stays in force; the next look takes the edit in.
+                _log.error("edit delayed", reason=str(error))
+                return
             _report(before.problems, state.problems)
-            await self.take_in(state)
         for source in state.sources:
             if source.address and _touched(state.folder / source.address, paths):
                 self._hurried.add(source.name)
@@ -186,6 +195,9 @@ class App:
                 self.database.add_matches, [item for item in found if item[1]], utc_now()
             )
             after = page[-1][0]
+        await self.bridge(
+            self.database.mark_judged, {rule.id: rule.version for rule in asked.rules.values()}
+        )
         self._changed = {name: at for name, at in self._changed.items() if now - at < LEASE}
         if added:
             _log.info("entries rejudged", rules=sorted(asked.rules), matched=added)
@@ -200,11 +212,13 @@ async def opened(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[App]
     """
     state = read_desk(folder, environ)
     app = App(state, Database.open(state.settings.store_url))
+    patience = timedelta(seconds=2)
     try:
         await app.take_in(state)
         yield app
-        await app.engine.settle(timedelta(seconds=20))
+        patience = timedelta(seconds=20)
     finally:
+        await app.engine.settle(patience)
         await app.close()
 
 

@@ -23,7 +23,7 @@ RULES = "rules"
 
 
 class NoDeskError(Exception):
-    """There is no desk where one was looked for."""
+    """There is no desk where one was looked for, or none can be made there."""
 
 
 def find_desk(given: Path | None, environ: Mapping[str, str], here: Path) -> Path:
@@ -46,14 +46,21 @@ def _is_desk(folder: Path) -> bool:
 
 
 def write_starter(folder: Path) -> tuple[Path, ...]:
-    """Write the starter desk into *folder* and return the files written; none is overwritten."""
+    """Write the starter desk into *folder* and return the files written; none is overwritten.
+
+    Raise NoDeskError where the folder cannot be written.
+    """
     written = []
-    for name, data in _starter_files():
-        path = folder / name
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-            written.append(path)
+    try:
+        for name, data in _starter_files():
+            path = folder / name
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+                written.append(path)
+    except OSError as error:
+        reason = f"{error.filename} cannot be written: {error.strerror}"
+        raise NoDeskError(f"{reason}; choose another folder") from error
     return tuple(written)
 
 
@@ -72,10 +79,21 @@ def _below(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
             yield f"{prefix}{item.name.replace('dot.', '.', 1)}", item.read_bytes()
 
 
-def rule_files(folder: Path) -> dict[str, bytes]:
-    """Return the rule files of *folder* and their bytes, by the name that messages show."""
+def rule_files(folder: Path) -> dict[str, bytes | str]:
+    """Return the rule files of *folder* by the name that messages show.
+
+    Each is given by its bytes, or by the reason for which they cannot be had.
+    """
     found = sorted(folder.glob("*.yaml")) + sorted(folder.glob("*.yml"))
-    return {shown(path): path.read_bytes() for path in found if not path.name.startswith(".")}
+    return {shown(path): bytes_or_reason(path) for path in found if not path.name.startswith(".")}
+
+
+def bytes_or_reason(path: Path) -> bytes | str:
+    """Return the file's bytes, or the reason for which they cannot be had."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def shown(path: Path) -> str:

@@ -5,16 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from rules import Problem
+from rules import DeskError, Problem
 from rules.yamldoc import closest
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
+
+_MISSING = {
+    "kind": "write kind: feed, page or files",
+    "name": "each source has a name, made of a-z, 0-9 and -",
+    "rules": 'write rules = ["…"], the ids of the rules whose matches it holds',
+    "secret": 'write secret = {env = "NEWSROOM_SECRET"}; make one with: tocsin endpoints new-secret',
+    "sources": "list what is watched below `sources:`",
+    "title": 'write title = "…", as readers will see it',
+    "url": 'write url = "https://…"',
+    "version": "write version: 1",
+}
+"""What to write for a key that is missing."""
 
 Place = Callable[[tuple[str | int, ...]], tuple[int, int]]
 
@@ -45,6 +58,17 @@ Duration = Annotated[timedelta, BeforeValidator(duration)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
 
 
+def file_bytes(path: Path, shown: str) -> bytes:
+    """Return the bytes of a file of the desk; raise DeskError where they cannot be had."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror}"
+        hint = "check what it is, its owner and its permissions"
+        problem = Problem(file=shown, line=1, column=1, code="Y100", message=message, hint=hint)
+        raise DeskError([problem]) from error
+
+
 def problems_of(
     error: ValidationError, model: type[DeskModel], file: str, place: Place
 ) -> list[Problem]:
@@ -66,7 +90,7 @@ def _words(detail: ErrorDetails, model: type[DeskModel]) -> tuple[str, str, str]
         case "extra_forbidden":
             return "S101", f"unknown key `{key}`", did_you_mean(key, _keys_at(model, path[:-1]))
         case "missing":
-            return "S102", f"the key `{key}` is missing", ""
+            return "S102", f"the key `{key}` is missing", _MISSING.get(key, "")
         case "string_pattern_mismatch":
             hint = "names are made of a-z, 0-9 and -, and begin with a letter or digit"
             return "S103", f"{_shown(detail['input'])} is not a name", hint

@@ -13,6 +13,9 @@ from store import Source
 LOCAL = timedelta(minutes=1)
 """Local files are watched; this is the safety net where watching does not work."""
 
+LONGEST_LOCAL = timedelta(minutes=10)
+"""A folder that is missing troubles no server: it is looked for often."""
+
 _USUAL = timedelta(minutes=30)
 _LATEST = 12
 
@@ -48,9 +51,11 @@ def after_failure(source: Source, pace: Pace, wait: timedelta | None) -> timedel
 
     *wait* is what the server asked for; it only lengthens.
     """
-    usual = source.spec.every or (LOCAL if "://" not in source.spec.address else pace.min)
+    is_local = "://" not in source.spec.address
+    usual = source.spec.every or (LOCAL if is_local else pace.min)
+    longest = max(LONGEST_LOCAL if is_local else pace.max, usual)
     doubled = usual * (1 << min(source.failures, 20))
-    return max(min(doubled, max(pace.max, usual)), wait or timedelta())
+    return max(min(doubled, longest), wait or timedelta())
 
 
 def spread(at: datetime, gap: timedelta, chance: float) -> datetime:

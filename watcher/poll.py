@@ -117,8 +117,6 @@ class Poller:
             full = {e.key: e for e in await self._gatherer.with_full_text(source, new)}
             entries = tuple(full[entry.key] for entry in new)
         gap = interval(source, gathered.entries, self._pace)
-        if gathered.error:
-            gap = max(gap, after_failure(source, self._pace, None))
         return decide(
             claim,
             entries,

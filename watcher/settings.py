@@ -17,7 +17,7 @@ from feeds.payload import EVENTS
 from feeds.webhooks import check_secret
 from rules import DeskError, Problem
 from store import EndpointSpec
-from watcher.models import DeskModel, Duration, Name, did_you_mean, problems_of
+from watcher.models import DeskModel, Duration, Name, did_you_mean, file_bytes, problems_of
 from watcher.tomldoc import TomlDocument, read_toml
 
 FILE = "tocsin.toml"
@@ -186,7 +186,7 @@ def read_settings(folder: Path, shown: str, environ: Mapping[str, str]) -> Setti
     *shown* is the file's name in messages. Raise DeskError with every problem found.
     """
     path = folder / FILE
-    document = read_toml(shown, path.read_bytes() if path.is_file() else b"")
+    document = read_toml(shown, file_bytes(path, shown) if path.exists() else b"")
     overrides, problems = _overrides(environ)
     values: dict[str, Any] = _merged(document.value, overrides)
     try:

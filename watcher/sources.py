@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from rules import DeskError, Problem
 from rules.yamldoc import Document, read_yaml
 from store import SourceSpec
-from watcher.models import DeskModel, Duration, Name, problems_of
+from watcher.models import DeskModel, Duration, Name, file_bytes, problems_of
 from watcher.settings import WebAddress
 
 FILE = "sources.yaml"
@@ -92,7 +92,7 @@ def read_sources(folder: Path, shown: str) -> tuple[SourceSpec, ...]:
     *shown* is the file's name in messages. Raise DeskError with every problem found.
     """
     path = folder / FILE
-    return checked_sources(folder, shown, path.read_bytes()) if path.is_file() else (INBOX,)
+    return checked_sources(folder, shown, file_bytes(path, shown)) if path.exists() else (INBOX,)
 
 
 def checked_sources(folder: Path, shown: str, data: bytes) -> tuple[SourceSpec, ...]:

@@ -390,13 +390,17 @@ def test_text_that_no_database_takes_is_stored_with_its_offsets_right(
     assert database.known("green-left", [entry.key])[entry.key].sha256 == entry.sha256
 
 
-def test_new_edited_and_returned_rules_are_reported_as_changed(database: Database) -> None:
-    same = {"law-32108": ("v1", "Another title"), "extortion": ("v1", "Extortion")}
-    assert database.sync_rules(same) == ()
-    assert database.sync_rules({**same, "extortion": ("v2", "E"), "new": ("v1", "N")}) == (
-        "extortion",
-        "new",
-    )
+def test_rules_that_were_not_asked_about_the_stored_entries_are_reported_until_they_were(
+    database: Database,
+) -> None:
+    rules = {"law-32108": ("v1", "Another title"), "extortion": ("v1", "Extortion")}
+    assert database.sync_rules(rules) == ("law-32108", "extortion")
+    database.mark_judged({"law-32108": "v1", "extortion": "v1"})
+    assert database.sync_rules(rules) == ()
+    edited = {**rules, "extortion": ("v2", "E"), "new": ("v1", "N")}
+    assert database.sync_rules(edited) == ("extortion", "new")
+    assert database.sync_rules(edited) == ("extortion", "new")
+    database.mark_judged({"extortion": "v2", "new": "v1"})
     assert database.sync_rules({"law-32108": ("v1", "L")}) == ()
     assert database.retired_rules() == {"extortion", "new"}
     assert database.sync_rules({"extortion": ("v2", "E")}) == ("extortion",)

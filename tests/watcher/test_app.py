@@ -322,6 +322,28 @@ async def test_an_edited_rule_is_asked_about_stored_articles_too_without_alerts(
 
 
 @in_loop
+async def test_a_rule_whose_first_asking_was_cut_short_is_asked_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    folder = write_desk(tmp_path)
+    (folder / "articles" / "a.txt").write_text("Los cupos suben")
+    async with at_work(folder) as app:
+        await polled(app, "articles")
+        (folder / "rules" / "rules.yaml").write_text(
+            "version: 1\nrules: [{id: law-32108, query: cupos}]\n"
+        )
+        app.engine.ring = nothing_rung  # type: ignore[method-assign]
+        await app.take_in(reread(app.state))
+    async with at_work(folder) as app:
+        await app.engine.settle(timedelta(seconds=10))
+        assert titles(app) == ["Los cupos suben"]
+
+
+async def nothing_rung(kind: str, key: str) -> None:
+    """Lose the bell, as a power cut would."""
+
+
+@in_loop
 async def test_a_rule_that_is_removed_takes_its_feed_along_and_keeps_its_matches(
     tmp_path: Path,
 ) -> None:

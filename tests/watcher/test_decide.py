@@ -200,6 +200,8 @@ def test_without_dates_a_source_is_read_each_half_hour_and_its_own_word_wins() -
 def test_failures_in_a_row_double_the_wait_up_to_a_bound_and_never_stop() -> None:
     waits = [after_failure(a_polled(failures=n), PACE, None) for n in (0, 1, 2, 500)]
     assert waits == [PACE.min, 2 * PACE.min, 4 * PACE.min, PACE.max]
+    local = a_source(kind="files", address="articles")
+    assert after_failure(a_polled(spec=local, failures=500), PACE, None) == timedelta(minutes=10)
 
 
 def test_what_a_server_asks_for_only_lengthens_the_wait() -> None:

@@ -203,6 +203,37 @@ def test_a_rule_that_names_an_unknown_endpoint_while_running_is_reported(tmp_pat
     assert [problem.code for problem in reread(state).problems] == ["D101"]
 
 
+def test_a_file_that_cannot_be_read_is_named_and_keeps_its_last_good_version(
+    tmp_path: Path,
+) -> None:
+    state = read_desk(a_desk(tmp_path), {})
+    rules = tmp_path / "rules" / "one.yaml"
+    rules.unlink()
+    rules.symlink_to("/nowhere")
+    broken = reread(state)
+    assert broken.book.rules.rules.keys() == {"one"}
+    assert [problem.code for problem in broken.problems] == ["Y100"]
+    rules.unlink()
+    rules.mkdir()
+    with pytest.raises(DeskError, match="Y100 the file cannot be read: Is a directory"):
+        read_desk(tmp_path, {})
+
+
+@pytest.mark.parametrize("name", ["tocsin.toml", "sources.yaml"])
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path, name: str) -> None:
+    a_desk(tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(DeskError, match=f"{name}:1:1: Y100"):
+        read_desk(tmp_path, {})
+
+
+def test_a_starter_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NoDeskError, match="cannot be written"):
+        write_starter(tmp_path / "file" / "desk")
+
+
 def test_nothing_edited_is_nothing_new(tmp_path: Path) -> None:
     state = read_desk(a_desk(tmp_path), {})
     assert reread(state) == state

@@ -104,7 +104,7 @@ def test_a_secret_comes_from_the_environment_or_from_a_file(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("line", "problem", "hint"),
     [
-        ("", "S102 the key `secret` is missing", ""),
+        ("", "S102 the key `secret` is missing", "new-secret"),
         ('secret = {env = "KEY"}', "S107 the environment variable KEY is not set", "export KEY"),
         ('secret = {file = "none"}', "S107 the secret file none cannot be read", "put the secret"),
         ("secret = {}", "S107 a secret names one variable or one file", "NEWSROOM_SECRET"),

@@ -48,7 +48,7 @@ def show(given: Path | None, *, json: bool) -> None:
 
 def _state(endpoint: Endpoint) -> str:
     if endpoint.failures:
-        return f"failing: {endpoint.failures} tries in a row since {moment(endpoint.failing_since)}"
+        return f"failing since {moment(endpoint.failing_since)}, tries: {endpoint.failures}"
     return "well" if endpoint.succeeded_at else "nothing sent yet"
 
 

@@ -20,7 +20,7 @@ from rules.inline import failures
 from rules.visible import visible_text
 from watcher.commands.errors import UsageError
 from watcher.commands.output import err, out, progress, write_json, write_json_line
-from watcher.desk import RULES, NoDeskError, find_desk, rule_files, shown
+from watcher.desk import RULES, NoDeskError, bytes_or_reason, find_desk, rule_files, shown
 from watcher.models import did_you_mean
 from watcher.parse import ParseError, parse_article
 from watcher.parse.articles import SUFFIXES
@@ -99,6 +99,7 @@ class Bad:
 
 def _rules(desk: Path | None, at: Path | None) -> RuleSet:
     """Return the rules at *at*, else the desk's, else those that tocsin ships."""
+    files: Mapping[str, bytes | str]
     if at is not None:
         files = _files_at(at)
     else:
@@ -115,11 +116,11 @@ def _rules(desk: Path | None, at: Path | None) -> RuleSet:
     return book.rules
 
 
-def _files_at(at: Path) -> Mapping[str, bytes]:
+def _files_at(at: Path) -> Mapping[str, bytes | str]:
     if at.is_dir():
         files = rule_files(at) or rule_files(at / RULES)
     elif at.is_file():
-        files = {shown(at): at.read_bytes()}
+        files = {shown(at): bytes_or_reason(at)}
     else:
         raise UsageError(f"there is no rule file or folder {at}")
     if not files:

@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from rich.markup import escape
 
 from feeds.highlight import Segment, excerpts
 from store import Published
+from store.database import StoreError
 from watcher.app import App, opened
 from watcher.commands.output import out
 from watcher.desk import find_desk, read_desk, shown
@@ -77,13 +79,14 @@ async def _tell(app: App, stop: asyncio.Event) -> None:
         if spec.kind != "inbox" and "://" not in spec.address
     }
     deadline = asyncio.get_running_loop().time() + _FIRST_ROUND
-    while not stop.is_set() and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.1)
-        sources = await app.bridge(app.database.sources)
-        if all(source.polled_at for source in sources if source.name in local):
-            break
-    if not stop.is_set():
-        await app.bridge(_summary, app)
+    with suppress(StoreError):  # a greeting is not worth a stop
+        while not stop.is_set() and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.1)
+            sources = await app.bridge(app.database.sources)
+            if all(source.polled_at for source in sources if source.name in local):
+                break
+        if not stop.is_set():
+            await app.bridge(_summary, app)
 
 
 def _summary(app: App) -> None:

@@ -40,7 +40,7 @@ def poll(given: Path | None, source: str | None, *, everything: bool, json: bool
     set_up_logs()
     folder = find_desk(given, os.environ, Path.cwd())
     polled, arrived = asyncio.run(_poll(folder, source, everything=everything))
-    _told(polled, arrived, json=json)
+    _told(polled, arrived, json=json, nothing="No source is due.")
 
 
 async def _poll(folder: Path, name: str | None, *, everything: bool) -> tuple[list[Polled], int]:
@@ -78,7 +78,7 @@ async def _drained(app: App) -> int:
     return sum(await asyncio.gather(*map(app.drainer.drain, names)))
 
 
-def _told(polled: Sequence[Polled], arrived: int, *, json: bool) -> None:
+def _told(polled: Sequence[Polled], arrived: int, *, json: bool, nothing: str) -> None:
     failed = [one for one in polled if one.error]
     if json:
         write_json(
@@ -92,7 +92,7 @@ def _told(polled: Sequence[Polled], arrived: int, *, json: bool) -> None:
             (p.source, *(str(count) for count in _counts(p).values()), p.error or "ok")
             for p in polled
         ]
-        write_table(("source", "new", "revised", "matched", ""), rows, empty="No source is due.")
+        write_table(("source", "new", "revised", "matched", ""), rows, empty=nothing)
         if arrived:
             out().print(f"{arrived} deliveries accepted")
     if failed:
@@ -111,7 +111,7 @@ def ingest(given: Path | None, articles: list[str], source: str, *, json: bool) 
     polled, arrived, bad = asyncio.run(_ingest(folder, articles, source))
     for reason in bad:
         err().print(f"tocsin: {escape(reason)}", soft_wrap=True)
-    _told([polled] if polled else [], arrived, json=json)
+    _told([polled] if polled else [], arrived, json=json, nothing="Nothing was taken in.")
     if bad:
         sys.exit(1)
 

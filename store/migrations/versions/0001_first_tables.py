@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
+        sa.Column("judged", sa.String(), nullable=False),
         sa.Column("retired", sa.Boolean(), nullable=False),
         sa.Column("matches", sa.Integer(), nullable=False),
         sa.Column("changes", sa.Integer(), nullable=False),

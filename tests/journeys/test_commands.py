@@ -1,0 +1,176 @@
+"""The commands from outside: what they write, their exit codes, and what bad input gets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.desks import SECRET, write_desk
+from tests.journeys.running import tocsin
+
+ARTICLE = "La Ley N.° 32108 y la EXTORSIÓN"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    folder = write_desk(tmp_path / "desk")
+    (folder / "articles" / "a.txt").write_text(ARTICLE, "utf-8")
+    return folder
+
+
+def run(folder: Path, *arguments: str, **options):
+    done = tocsin("--desk", str(folder), *arguments, cwd=folder.parent, **options)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def test_a_poll_takes_in_what_is_there_and_a_second_one_nothing(desk: Path) -> None:
+    first = run(desk, "poll", "--all", "--json")
+    assert first.returncode == 0
+    counts = {"source": "articles", "error": "", "new": 1, "revised": 0, "matched": 2}
+    assert json.loads(first.stdout)["polled"] == [counts]
+    again = run(desk, "poll")
+    assert (again.returncode, again.stdout.strip()) == (0, "No source is due.")
+
+
+def test_a_poll_with_a_failing_source_is_a_finding(desk: Path) -> None:
+    (desk / "articles" / "bad.txt").write_bytes(b"\xff")
+    done = run(desk, "poll", "--source", "articles")
+    assert done.returncode == 1
+    assert "bad.txt is not UTF-8" in done.stdout
+
+
+def test_articles_are_ingested_whatever_their_form(desk: Path, tmp_path: Path) -> None:
+    (tmp_path / "b.html").write_text("<title>B</title><p>Ley 32108</p>")
+    (tmp_path / "feed.xml").write_text(
+        "<rss version='2.0'><channel><title>T</title><item><title>Ley 32108</title></item>"
+        "</channel></rss>"
+    )
+    (tmp_path / "photo.txt").write_bytes(b"\x00")
+    names = ["b.html", "feed.xml", "photo.txt", "missing.txt"]
+    done = run(desk, "ingest", *(str(tmp_path / name) for name in names), "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["polled"][0]["matched"] == 2
+    assert "photo.txt is not text but binary" in done.stderr
+    assert "missing.txt: No such file or directory" in done.stderr
+    nothing = run(desk, "ingest", str(tmp_path / "missing.txt"))
+    assert nothing.stdout.strip() == "Nothing was taken in."
+
+
+def test_a_site_is_published_from_the_command_line(desk: Path, tmp_path: Path) -> None:
+    run(desk, "poll", "--all")
+    done = run(desk, "publish", "--out", str(tmp_path / "site"), "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["written"] > 10
+    assert "32108" in (tmp_path / "site" / "feeds" / "law-32108.rss").read_text()
+
+
+def test_opml_is_imported_once_and_comments_are_kept(desk: Path, tmp_path: Path) -> None:
+    sources = desk / "sources.yaml"
+    sources.write_text("# ours\n" + sources.read_text() + "  # the end\n")
+    (tmp_path / "feeds.opml").write_text(
+        '<opml version="2.0"><body><outline title="El Búho &amp; Co" xmlUrl="https://b.example/f"/>'
+        '<outline title="Articles" xmlUrl="https://c.example/f?a=&quot;1&quot;"/></body></opml>'
+    )
+    done = run(desk, "sources", "import", str(tmp_path / "feeds.opml"), "--json")
+    assert [one["name"] for one in json.loads(done.stdout)["added"]] == ["el-buho-co", "articles-2"]
+    text = sources.read_text()
+    assert text.startswith("# ours\n")
+    assert "# the end" in text
+    assert run(desk, "check").returncode == 0
+    again = run(desk, "sources", "import", str(tmp_path / "feeds.opml"))
+    assert "0 added, 2 known already" in again.stdout
+    exported = run(desk, "sources", "export").stdout
+    assert 'xmlUrl="https://c.example/f?a=&quot;1&quot;"' in exported
+
+
+def test_what_is_wrong_with_a_desk_is_told_with_places(desk: Path) -> None:
+    (desk / "rules" / "bad.yaml").write_text(
+        "version: 1\nrules:\n  - id: everything\n    query: NOT x\n  - id: regex\n"
+        "    query: /(?<=a)b/\n    quary: x\n"
+    )
+    done = run(desk, "check", "--json")
+    assert done.returncode == 1
+    problems = json.loads(done.stdout)["problems"]
+    assert [(one["line"], one["column"], one["code"]) for one in problems] == [
+        (4, 12, "Q114"),
+        (6, 12, "Q113"),
+        (7, 5, "R110"),
+    ]
+    assert all(one["hint"] for one in problems)
+    for command in (["poll"], ["run"], ["publish", "--out", "site"], ["sources", "list"]):
+        refused = run(desk, *command)
+        assert refused.returncode == 2
+        assert "bad.yaml:4:12: Q114" in refused.stderr
+
+
+def test_the_doctor_tells_what_is_wrong_and_what_to_do(desk: Path) -> None:
+    assert run(desk, "doctor").returncode == 0
+    (desk / "data" / "tocsin.db").write_bytes(b"no database" * 100)
+    done = run(desk, "doctor", "--json")
+    assert done.returncode == 1
+    (bad,) = [one for one in json.loads(done.stdout)["findings"] if one["state"] == "bad"]
+    assert "not a SQLite database" in bad["text"]
+    assert run(desk, "poll").returncode == 2
+
+
+def test_an_endpoint_that_does_not_listen_is_a_finding(tmp_path: Path) -> None:
+    folder = write_desk(tmp_path / "desk", receiver="http://127.0.0.1:9/hook")
+    done = run(folder, "endpoints", "test", "newsroom", "--json")
+    assert done.returncode == 1
+    said = json.loads(done.stdout)
+    assert (said["ok"], said["status"]) == (False, None)
+    assert "cannot be reached" in said["answer"]
+    assert SECRET not in done.stdout + done.stderr
+    (listed,) = json.loads(run(folder, "endpoints", "list", "--json").stdout)
+    assert (listed["name"], listed["due"]) == ("newsroom", 1)
+    assert json.loads(run(folder, "endpoints", "enable", "newsroom", "--json").stdout)["due"] == 0
+
+
+def test_a_new_secret_can_sign(tmp_path: Path) -> None:
+    done = tocsin("endpoints", "new-secret", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("whsec_")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["poll", "--source", "article"], "did you mean `articles`?"),
+        (["test", "extorsion"], "did you mean `extortion`?"),
+        (["explain", "law", "articles/a.txt"], "there is no rule `law`"),
+        (["deliveries", "show", "msg_1"], "there is no delivery `msg_1`"),
+        (["deliveries", "list", "--state", "lost"], "due, delivered, held, failed"),
+        (["endpoints", "test", "nobody"], "there is no endpoint `nobody`"),
+        (["ingest", "a.txt", "--source", "rpp"], "there is no source `rpp`"),
+        (["sources", "import", "none.opml"], "none.opml cannot be read"),
+        (["sources", "check", "rpp"], "there is no source `rpp`"),
+        (["match", "--rules", "nowhere"], "there is no rule file or folder nowhere"),
+    ],
+)
+def test_what_does_not_exist_is_named_with_what_does(
+    desk: Path, command: list[str], said: str
+) -> None:
+    done = run(desk, *command)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_rules_tree_shows_what_held(desk: Path) -> None:
+    article = str(desk / "articles" / "a.txt")
+    done = run(desk, "explain", "extortion", article)
+    assert done.returncode == 0
+    assert "✓" in done.stdout
+    assert "EXTORSIÓN" in done.stdout
+    as_json = run(desk, "explain", "extortion", article, "--json")
+    assert json.loads(as_json.stdout)["held"] is True
+
+
+def test_the_sources_are_listed_with_their_health(desk: Path) -> None:
+    run(desk, "poll", "--all")
+    listed = {one["name"]: one for one in json.loads(run(desk, "sources", "list", "--json").stdout)}
+    assert listed["articles"]["entries"] == 1
+    assert listed["articles"]["succeeded"] is not None
+    assert run(desk, "sources", "check", "articles").returncode == 0
