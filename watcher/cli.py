@@ -178,7 +178,7 @@ def publish(
 @app.command()
 def doctor(context: typer.Context, json: Json = False) -> None:
     """Check desk, store, disk and endpoints, and say what to do."""
-    from watcher.commands.desk import doctor as command
+    from watcher.commands.doctor import doctor as command
 
     command(context.obj, json=json)
 

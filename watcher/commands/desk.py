@@ -1,18 +1,15 @@
-"""The commands about the desk itself: init, check, doctor."""
+"""The commands about the desk itself: init and check."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from rich.markup import escape
 
 from rules import DeskError, Problem
-from store.database import Database, StoreError
 from watcher.commands.output import err, out, write_json, write_problems
 from watcher.desk import DeskState, find_desk, read_desk, shown, write_starter
 
@@ -50,101 +47,3 @@ def check(given: Path | None, *, json: bool) -> None:
         out().print(f"{escape(shown(folder))}: {rules} rules and {sources} sources, no problems")
     if problems:
         sys.exit(1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that the doctor looked at, and what to do about it."""
-
-    name: str
-    state: Literal["ok", "warning", "bad"]
-    text: str
-    advice: str = ""
-
-
-def doctor(given: Path | None, *, json: bool) -> None:
-    """Write what is well and what is not; exit 1 when something is bad."""
-    findings = [_python(), *_desk_findings(given)]
-    bad = any(finding.state == "bad" for finding in findings)
-    if json:
-        write_json({"ok": not bad, "findings": [asdict(finding) for finding in findings]})
-    else:
-        styles = {"ok": "green", "warning": "yellow", "bad": "red"}
-        for finding in findings:
-            mark = f"[{styles[finding.state]}]{finding.state:>7}[/]"
-            out().print(f"{mark}  {finding.name}: {escape(finding.text)}")
-            if finding.advice:
-                out().print(f"         {escape(finding.advice)}", style="dim")
-    if bad:
-        sys.exit(1)
-
-
-def _python() -> Finding:
-    version = ".".join(map(str, sys.version_info[:3]))
-    return Finding(name="python", state="ok", text=version)
-
-
-def _desk_findings(given: Path | None) -> list[Finding]:
-    folder = find_desk(given, os.environ, Path.cwd())
-    try:
-        state = read_desk(folder, os.environ)
-    except DeskError as error:
-        text = f"{len(error.problems)} problem(s) in {shown(folder)}"
-        return [Finding(name="desk", state="bad", text=text, advice="see them with: tocsin check")]
-    rules, sources = len(state.book.rules.rules), len(state.sources) - 1
-    desk = Finding(name="desk", state="ok", text=f"{rules} rules, {sources} sources")
-    return [desk, _disk(folder), *_store_findings(state)]
-
-
-def _disk(folder: Path) -> Finding:
-    usage = shutil.disk_usage(folder)
-    text = f"{usage.free // 2**20} MB free"
-    if usage.free < usage.total * 0.05:
-        return Finding(name="disk", state="warning", text=text, advice="make room soon")
-    return Finding(name="disk", state="ok", text=text)
-
-
-def _store_findings(state: DeskState) -> list[Finding]:
-    try:
-        database = Database.open(state.settings.store_url)
-    except StoreError as error:
-        return [Finding(name="store", state="bad", text=str(error))]
-    try:
-        broken = database.check()
-        store = Finding(
-            name="store",
-            state="bad" if broken else "ok",
-            text="; ".join(broken) or "whole and writable",
-            advice="restore a backup" if broken else "",
-        )
-        return [store, *_source_findings(database), *_endpoint_findings(database)]
-    finally:
-        database.close()
-
-
-def _source_findings(database: Database) -> list[Finding]:
-    sick = [source for source in database.sources() if source.error and source.spec.enabled]
-    if not sick:
-        return [Finding(name="sources", state="ok", text="none is failing")]
-    return [
-        Finding(
-            name=f"source {source.name}",
-            state="warning",
-            text=source.error,
-            advice=f"{source.failures} failed poll(s) in a row; see: tocsin sources list",
-        )
-        for source in sick
-    ]
-
-
-def _endpoint_findings(database: Database) -> list[Finding]:
-    return [
-        Finding(
-            name=f"endpoint {endpoint.name}",
-            state="warning",
-            text=endpoint.disabled or f"{endpoint.failures} failed tries in a row",
-            advice=f"when it is well again: tocsin endpoints enable {endpoint.name}",
-        )
-        for endpoint in database.endpoints()
-        if endpoint.disabled or endpoint.failures
-    ]

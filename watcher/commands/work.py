@@ -16,7 +16,7 @@ from rules import Entry
 from store import Source
 from watcher.app import App, opened, utc_now
 from watcher.commands.errors import UsageError
-from watcher.commands.output import err, out, write_json, write_table
+from watcher.commands.output import err, out, progress, write_json, write_table
 from watcher.desk import find_desk
 from watcher.fetch import FetchError, fetch_page
 from watcher.logs import set_up_logs
@@ -54,7 +54,11 @@ async def _poll(folder: Path, name: str | None, *, everything: bool) -> tuple[li
             async with room:
                 return await app.poller.poll(wanted, due_only=not (everything or name))
 
-        polled = [found for found in await asyncio.gather(*map(one, names)) if found]
+        tasks = [asyncio.create_task(one(wanted)) for wanted in names]
+        found = [
+            await task for task in progress(asyncio.as_completed(tasks), "polling", len(tasks))
+        ]
+        polled = sorted(filter(None, found), key=lambda one: one.source)
         return polled, await _drained(app)
 
 

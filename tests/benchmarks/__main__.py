@@ -1,0 +1,99 @@
+"""Measures what has figures: `./dev bench [NAME] [--json]`.
+
+Times are of this machine at this moment; what a figure is held against stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.desks import write_desk
+from tests.journeys.running import eventually, started, tocsin
+
+_RUNS = 3
+
+
+def start() -> Mapping[str, object]:
+    """How long after `run` the seed article stands in its feed; people wait 20 s at most."""
+    seconds = []
+    for _ in range(_RUNS):
+        with tempfile.TemporaryDirectory() as folder:
+            desk = Path(folder) / "desk"
+            tocsin("init", str(desk), cwd=Path(folder))
+            begun = time.perf_counter()
+            running = started(desk)
+            try:
+                eventually(lambda desk=running: desk.items("law-32108"))
+                seconds.append(time.perf_counter() - begun)
+            finally:
+                running.kill()
+    return {"seconds": round(statistics.median(seconds), 2), "at_most": 20.0}
+
+
+def reload() -> Mapping[str, object]:
+    """How long after a rule file was saved its new rule has a feed; it should be 2 s at most."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        desk = write_desk(Path(folder) / "desk")
+        running = started(desk)
+        try:
+            time.sleep(1)
+            for number in range(_RUNS):
+                rule = f"version: 1\nrules: [{{id: new-{number}, query: cupos}}]\n"
+                begun = time.perf_counter()
+                (desk / "rules" / f"{number}.yaml").write_text(rule)
+                eventually(lambda name=f"new-{number}": name.encode() in running.get("/feeds.opml"))
+                seconds.append(time.perf_counter() - begun)
+        finally:
+            running.kill()
+    return {"seconds": round(statistics.median(seconds), 2), "at_most": 2.0}
+
+
+def alert() -> Mapping[str, object]:
+    """How long after an article was saved its match stands in the feed."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        desk = write_desk(Path(folder) / "desk")
+        running = started(desk)
+        try:
+            time.sleep(1)
+            for number in range(_RUNS * 3):
+                begun = time.perf_counter()
+                (desk / "articles" / f"{number}.txt").write_text(f"{number}: Ley 32108")
+                eventually(lambda wanted=number + 1: len(running.items("law-32108")) == wanted)
+                seconds.append(time.perf_counter() - begun)
+        finally:
+            running.kill()
+    return {"seconds": round(statistics.median(seconds), 2), "longest": round(max(seconds), 2)}
+
+
+BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
+    bench.__name__: bench for bench in (start, reload, alert)
+}
+
+
+def main() -> None:
+    """Run the bench that is named, or all."""
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=sorted(BENCHES))
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    found = {}
+    for name in [given.name] if given.name else BENCHES:
+        found[name] = BENCHES[name]()
+        if not given.json:
+            what = (BENCHES[name].__doc__ or "").splitlines()[0]
+            print(f"{name}: {found[name]}  {what}")
+    if given.json:
+        json.dump(found, sys.stdout, indent=2)
+
+
+if __name__ == "__main__":
+    main()
