@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func
 from sqlmodel import Session, and_, col, select
@@ -14,7 +14,6 @@ from store import values
 from store.nouns import Judged, Known, Published, match_id
 from store.rows import EntryRow, MatchRow, RevisionRow, RuleRow
 
-_AT_ONCE = 500
 _MICROSECOND = timedelta(microseconds=1)
 _NEAR = timedelta(seconds=10)
 
@@ -56,7 +55,7 @@ def known(session: Session, source: str, keys: Sequence[str]) -> dict[str, Known
     """Return what is stored of the entries of *source* with these keys."""
     found: dict[str, Known] = {}
     by_stored = {values.storable(key): key for key in keys}
-    for some in _batches(list(by_stored)):
+    for some in values.batches(list(by_stored)):
         rows = session.exec(
             select(EntryRow).where(EntryRow.source == source, col(EntryRow.key).in_(some))
         ).all()
@@ -84,55 +83,67 @@ def _matched(session: Session, entries: Sequence[str]) -> dict[str, dict[str, st
     return matched
 
 
-def record(session: Session, judged: Judged, now: datetime) -> bool:
-    """Store an entry that is new or was edited; tell whether it is new."""
-    row = session.get(EntryRow, judged.id)
-    columns = values.entry_columns(judged.entry)
-    if row is None:
-        session.add(EntryRow(id=judged.id, seen_at=now, **columns))
-        session.flush()
-        session.add(values.revision(judged.id, 1, judged.entry, now))
-        return True
-    row.sqlmodel_update({**columns, "revision": row.revision + 1})
-    session.add(values.revision(judged.id, row.revision, judged.entry, now))
-    return False
-
-
 class Recorder:
-    """Stores matches within one transaction, each with its number and its unique instant."""
+    """Stores entries and matches within one transaction, many at a time."""
 
     def __init__(self, session: Session, now: datetime) -> None:
         self._session = session
-        self._next = _free_instant(session, now)
         self._now = now
+        self._next = _free_instant(session, now)
+        self._rules = {row.id: row for row in session.exec(select(RuleRow))}
 
-    def match(self, entry: str, match: Match) -> tuple[int, bool]:
-        """Store that a rule says yes to *entry*; return the match's number, and whether it is new."""
-        rule = self._changed(match.rule)
-        identity = match_id(match.rule, entry)
-        row = self._session.get(MatchRow, identity)
-        said: dict[str, Any] = {
-            "version": match.version,
-            "because": values.because_columns(match.because),
-            "updated_at": self._instant(),
-            "lost": False,
-        }
-        if row is not None:
-            row.sqlmodel_update(said)
-            return row.seq, False
-        rule.matches += 1
-        rule.matched_at = self._now
-        self._session.add(
-            MatchRow(
-                id=identity,
-                rule=match.rule,
-                entry=entry,
-                seq=rule.matches,
-                matched_at=self._now,
-                **said,
-            )
-        )
-        return rule.matches, True
+    def entries(self, judged: Sequence[Judged]) -> int:
+        """Store entries that are new or were edited; return how many are new."""
+        stored = _by_id(self._session, EntryRow, [one.id for one in judged])
+        revisions = []
+        for one in judged:
+            columns = values.entry_columns(one.entry)
+            row = stored.get(one.id)
+            if row is None:
+                row = EntryRow(id=one.id, seen_at=self._now, **columns)
+                self._session.add(row)
+            else:
+                row.sqlmodel_update({**columns, "revision": row.revision + 1})
+            revisions.append(values.revision(one.id, row.revision, one.entry, self._now))
+        self._session.flush()  # what refers to an entry comes after it
+        self._session.add_all(revisions)
+        return len(judged) - len(stored)
+
+    def matches(self, found: Sequence[tuple[str, Sequence[Match]]]) -> tuple[dict[str, int], int]:
+        """Store that rules say yes to entries, given by id.
+
+        Return the number of each match by its id, and how many are new.
+        """
+        pairs = [
+            (match_id(match.rule, entry), entry, match) for entry, said in found for match in said
+        ]
+        stored = _by_id(self._session, MatchRow, [identity for identity, _, _ in pairs])
+        numbers: dict[str, int] = {}
+        for identity, entry, match in pairs:
+            rule = self._changed(match.rule)
+            says: dict[str, Any] = {
+                "version": match.version,
+                "because": values.because_columns(match.because),
+                "updated_at": self._instant(),
+                "lost": False,
+            }
+            if row := stored.get(identity):
+                row.sqlmodel_update(says)
+            else:
+                rule.matches += 1
+                rule.matched_at = self._now
+                row = MatchRow(
+                    id=identity,
+                    rule=match.rule,
+                    entry=entry,
+                    seq=rule.matches,
+                    matched_at=self._now,
+                    **says,
+                )
+                self._session.add(row)
+            numbers[identity] = row.seq
+        self._session.flush()
+        return numbers, len(pairs) - len(stored)
 
     def lose(self, entry: str, rule: str) -> None:
         """Store that the entry's present text does not match any more."""
@@ -143,10 +154,11 @@ class Recorder:
             row.updated_at = self._instant()
 
     def _changed(self, rule: str) -> RuleRow:
-        row = self._session.get(RuleRow, rule)
+        row = self._rules.get(rule)
         if row is None:
             # A rule that was edited away between the judging and the commit.
             row = RuleRow(id=rule, title=rule, version="", retired=True)
+            self._rules[rule] = row
             self._session.add(row)
             self._session.flush()
         row.changes += 1
@@ -155,6 +167,18 @@ class Recorder:
     def _instant(self) -> datetime:
         instant, self._next = self._next, self._next + _MICROSECOND
         return instant
+
+
+Row = TypeVar("Row", EntryRow, MatchRow)
+
+
+def _by_id(session: Session, table: type[Row], ids: list[str]) -> dict[str, Row]:
+    """Return the stored rows among those with *ids*."""
+    found: dict[str, Row] = {}
+    for some in values.batches(ids):
+        rows = session.exec(select(table).where(col(table.id).in_(some)))
+        found.update((row.id, row) for row in rows)
+    return found
 
 
 def _free_instant(session: Session, now: datetime) -> datetime:
@@ -235,8 +259,3 @@ def entries(
     ).all()
     matched = _matched(session, [row.id for row, _ in rows])
     return tuple((row.id, values.entry(row, texts), matched.get(row.id, {})) for row, texts in rows)
-
-
-def _batches(keys: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(keys), _AT_ONCE):
-        yield keys[start : start + _AT_ONCE]

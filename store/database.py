@@ -21,7 +21,6 @@ from store.nouns import (
     Published,
     Source,
     SourceSpec,
-    match_id,
 )
 
 __all__ = ["Database", "StoreBusyError", "StoreError"]
@@ -128,20 +127,13 @@ class Database:
             if source is None:
                 return None
             recorder = archive.Recorder(session, poll.at)
-            new = matched = 0
-            numbers: dict[str, int] = {}
-            for judged in poll.judged:
-                new += archive.record(session, judged, poll.at)
-                for match in judged.matches:
-                    seq, first = recorder.match(judged.id, match)
-                    numbers[match_id(match.rule, judged.id)] = seq
-                    matched += first
-                for rule in judged.lost:
-                    recorder.lose(judged.id, rule)
-            stored = [
-                outbox.owe(session, owed, poll.at, numbers.get(owed.match)) for owed in poll.owed
-            ]
-            rung = [delivery.endpoint for delivery in stored if delivery.state == "due"]
+            new = recorder.entries(poll.judged)
+            numbers, matched = recorder.matches([(one.id, one.matches) for one in poll.judged])
+            for one in poll.judged:
+                for rule in one.lost:
+                    recorder.lose(one.id, rule)
+            owed = outbox.owe(session, poll.owed, numbers, poll.at)
+            rung = [delivery.endpoint for delivery in owed if delivery.state == "due"]
             schedule.settle(source, poll, new)
             return Committed(
                 new=new,
@@ -209,10 +201,7 @@ class Database:
     def add_matches(self, found: Sequence[tuple[str, tuple[Match, ...]]], now: datetime) -> int:
         """Store matches on stored entries, by id, owing nothing; return how many are new."""
         with self._engine.writing() as session:
-            recorder = archive.Recorder(session, now)
-            return sum(
-                recorder.match(entry, match)[1] for entry, matches in found for match in matches
-            )
+            return archive.Recorder(session, now).matches(found)[1]
 
     # endpoints and deliveries
 
@@ -234,7 +223,7 @@ class Database:
     def owe(self, owed: Owed, now: datetime) -> Delivery:
         """Store one delivery that no poll brought about, and return it."""
         with self._engine.writing() as session:
-            return outbox.owe(session, owed, now)
+            return outbox.owe(session, [owed], {}, now)[0]
 
     def claim_deliveries(
         self, endpoint: str, now: datetime, lease: timedelta, limit: int

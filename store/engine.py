@@ -41,7 +41,7 @@ class Engine:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that sees one state of the store and writes nothing."""
-        with self._told(), Session(self._engine) as session, session.no_autoflush:
+        with self._told(), Session(self._engine, autoflush=False) as session:
             yield session
 
     @contextmanager
@@ -51,7 +51,7 @@ class Engine:
         The write lock is taken at its begin: a transaction that reads first and
         writes later would fail at once where another wrote in between.
         """
-        with self._told(), self._writer, Session(self._immediate) as session:
+        with self._told(), self._writer, Session(self._immediate, autoflush=False) as session:
             session.connection()
             yield session
             session.commit()

@@ -32,30 +32,39 @@ def sync(session: Session, names: Sequence[str]) -> None:
         row.listed = False
 
 
-def owe(session: Session, owed: Owed, now: datetime, seq: int | None = None) -> Delivery:
-    """Store a delivery with its payload frozen to bytes, and return it.
+def owe(
+    session: Session, owed: Sequence[Owed], numbers: Mapping[str, int], now: datetime
+) -> tuple[Delivery, ...]:
+    """Store deliveries with their payloads frozen to bytes, and return them.
 
-    One that is stored already stays as it is: an id stands for one body.
+    *numbers* give the number of each match, by its id. A delivery that is
+    stored already stays as it is: an id stands for one body.
     """
-    row = session.get(DeliveryRow, owed.id)
-    if row is None:
-        endpoint = session.get(EndpointRow, owed.endpoint)
-        if endpoint is None:
-            endpoint = EndpointRow(name=owed.endpoint)
-            session.add(endpoint)
-            session.flush()
-        row = DeliveryRow(
-            id=owed.id,
-            endpoint=owed.endpoint,
-            event=owed.event,
-            match=owed.match,
-            body=_frozen(owed.payload, seq),
-            state="held" if endpoint.disabled else "due",
-            created_at=now,
-            due=now,
-        )
-        session.add(row)
-    return values.delivery(row)
+    endpoints = {row.name: row for row in session.exec(select(EndpointRow))}
+    for name in {one.endpoint for one in owed} - endpoints.keys():
+        endpoints[name] = EndpointRow(name=name, listed=False)
+        session.add(endpoints[name])
+    session.flush()
+    stored = {row.id: row for some in values.batches(owed) for row in _stored(session, some)}
+    for one in owed:
+        if one.id not in stored:
+            stored[one.id] = DeliveryRow(
+                id=one.id,
+                endpoint=one.endpoint,
+                event=one.event,
+                match=one.match,
+                body=_frozen(one.payload, numbers.get(one.match)),
+                state="held" if endpoints[one.endpoint].disabled else "due",
+                created_at=now,
+                due=now,
+            )
+            session.add(stored[one.id])
+    return tuple(values.delivery(stored[one.id]) for one in owed)
+
+
+def _stored(session: Session, owed: Sequence[Owed]) -> Iterable[DeliveryRow]:
+    ids = [one.id for one in owed]
+    return session.exec(select(DeliveryRow).where(col(DeliveryRow.id).in_(ids)))
 
 
 def _frozen(payload: Mapping[str, Any], seq: int | None) -> bytes:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from rules import Because, Entry
 from store.nouns import Attempt, Delivery, Published, Source, SourceSpec, Validators
 from store.rows import AttemptRow, DeliveryRow, EntryRow, MatchRow, RevisionRow, SourceRow
 
+T = TypeVar("T")
+
+_AT_ONCE = 500
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield *items* in portions that one query takes."""
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]
 
 
 def storable(text: str) -> str:
