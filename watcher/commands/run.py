@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rich.markup import escape
+from rich.table import Table
 
 from feeds.highlight import Segment, excerpts
 from store import Published
@@ -67,7 +68,7 @@ def _greet(app: App) -> None:
     out().print(
         f"[bold]tocsin[/] watches {sources} sources with {rules} rules "
         f"from the desk {escape(shown(app.state.folder))}\n"
-        f"  pages     {base}/\n  all feeds {base}/feeds.opml\nCtrl-C stops it."
+        f"  pages     {base}/\n  all feeds {base}/feeds.opml"
     )
 
 
@@ -98,16 +99,19 @@ def _summary(app: App) -> None:
         out().print(f"\n[bold]{escape(rule.title)}[/]  {count} {word}")
         for published in app.database.published([rule.id], limit=2):
             out().print(f"  • {escape(published.entry.title)}")
-            out().print(f"    why: {_why(published)}")
+            out().print(_why(published))
         out().print(f"  subscribe: {base}/feeds/{rule.id}.atom  (or .rss, .json)")
     if app.state.problems:
         out().print(f"\n{len(app.state.problems)} problems in the desk; see: tocsin check")
+    out().print(f"\nOpen {base}/ in a browser. Ctrl-C stops the desk.")
 
 
-def _why(published: Published) -> str:
-    return "\n         ".join(
-        "".join(map(_marked, excerpt.segments)) for excerpt in excerpts(published, _EXCERPTS)
-    )
+def _why(published: Published) -> Table:
+    """Return the excerpts that show why, each beside its margin however it is broken."""
+    grid = Table.grid(padding=(0, 1))
+    for index, excerpt in enumerate(excerpts(published, _EXCERPTS)):
+        grid.add_row("    why:" if index == 0 else "", "".join(map(_marked, excerpt.segments)))
+    return grid
 
 
 def _marked(segment: Segment) -> str:
