@@ -29,6 +29,7 @@ from watcher.gather import Gatherer
 from watcher.pace import Pace
 from watcher.poll import LEASE, Poller
 from watcher.readers import Readers
+from watcher.settings import FILE as SETTINGS
 from watcher.watch import changes
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class App:
         )
         self._changed: dict[str, datetime] = {}
         self._hurried: set[str] = set()
+        self._settings = state.settings.data
 
     async def close(self) -> None:
         """Let go of the network, the child processes and the store."""
@@ -139,6 +141,7 @@ class App:
 
     async def _reload(self, paths: set[Path]) -> None:
         before = self.state
+        await self.bridge(self._notice_settings)
         state = await self.bridge(reread, before)
         if state != before:
             try:
@@ -152,6 +155,16 @@ class App:
             if source.address and _touched(state.folder / source.address, paths):
                 self._hurried.add(source.name)
                 await self.engine.ring("poll", source.name)
+
+    def _notice_settings(self) -> None:
+        """Say once that edited settings wait for the next start."""
+        try:
+            data = (self.state.folder / SETTINGS).read_bytes()
+        except OSError:
+            return
+        if data != self._settings:
+            self._settings = data
+            _log.warning("settings edited", in_force="at the next start")
 
     async def _due(self) -> list[Job]:
         now = utc_now()

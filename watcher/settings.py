@@ -154,11 +154,21 @@ class Settings:
 
     @property
     def site(self) -> Site:
-        """Return who publishes; without a `base_url`, under the address that the server has."""
+        """Return who publishes; without a `base_url`, under the address that the server has.
+
+        A server that listens everywhere is linked to on this machine: which of
+        its names readers use, only a `base_url` can tell.
+        """
         site, server = self.values.site, self.values.server
-        host = f"[{server.host}]" if ":" in server.host else server.host
+        name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
+        host = f"[{name}]" if ":" in name else name
         base_url = site.base_url or f"http://{host}:{server.port}"
         return Site(title=site.title, base_url=base_url.rstrip("/"), languages=site.languages)
+
+    @property
+    def data(self) -> bytes:
+        """Return the bytes that tocsin.toml had when it was read."""
+        return self._document.data
 
     @property
     def store_url(self) -> str:

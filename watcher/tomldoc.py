@@ -27,6 +27,7 @@ class TomlDocument:
     """A TOML file's values, and where each key stands."""
 
     file: str
+    data: bytes
     value: dict[str, Any]
     places: Mapping[tuple[str, ...], tuple[int, int]]
 
@@ -51,7 +52,7 @@ def read_toml(file: str, data: bytes) -> TomlDocument:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DeskError([_syntax(file, text, str(error))]) from error
-    return TomlDocument(file, value, _places(text))
+    return TomlDocument(file, data, value, _places(text))
 
 
 def _syntax(file: str, text: str, message: str) -> Problem:

@@ -151,6 +151,17 @@ def test_a_new_source_is_watched_without_a_restart(tmp_path: Path) -> None:
         eventually(lambda: titles(desk) == ["La Ley 32108"], 5)
 
 
+def test_edited_settings_are_noticed_and_wait_for_the_next_start(tmp_path: Path) -> None:
+    folder = write_desk(tmp_path / "desk")
+    with running(folder) as desk:
+        with (folder / "tocsin.toml").open("a") as settings:
+            settings.write('[site]\ntitle = "Another title"\n')
+        eventually(lambda: "settings edited" in desk.log.read_text("utf-8"))
+        assert b"Another title" not in desk.get("/")
+    with running(folder) as desk:
+        assert b"Another title" in desk.get("/")
+
+
 def test_a_stopped_desk_ends_cleanly_and_tells_by_which_signal(tmp_path: Path) -> None:
     folder = write_desk(tmp_path / "desk")
     for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):

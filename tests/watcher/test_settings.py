@@ -31,6 +31,15 @@ def test_a_desk_without_settings_has_the_defaults(tmp_path: Path) -> None:
     assert found.store_url == f"sqlite:///{tmp_path.resolve()}/data/tocsin.db"
 
 
+def test_a_server_that_listens_everywhere_is_linked_to_by_its_base_url_else_on_this_machine(
+    tmp_path: Path,
+) -> None:
+    everywhere = '[server]\nhost = "0.0.0.0"\n'
+    assert settings(tmp_path, everywhere).site.base_url == "http://127.0.0.1:8765"
+    named = everywhere + '[site]\nbase_url = "https://alerts.example.org/desk/"'
+    assert settings(tmp_path, named).site.base_url == "https://alerts.example.org/desk"
+
+
 @pytest.mark.parametrize(
     ("text", "problem", "hint"),
     [
