@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rules.files import read_rules
+from rules.inline import failures
 from rules.problems import Problem, RuleError
 from rules.rule import Rule
 from rules.ruleset import RuleSet
@@ -40,10 +41,11 @@ class RuleBook:
         """Return what is wrong with the files as they are now."""
         return tuple(problem for file in self.files.values() for problem in file.problems)
 
-    def reload(self, files: Mapping[str, bytes | str]) -> RuleBook:
+    def reload(self, files: Mapping[str, bytes | str], *, tested: bool = True) -> RuleBook:
         """Return the book for *files*; this very book where nothing changed.
 
         A file is given by its bytes, or by the reason for which it cannot be read.
+        Where it has to be *tested*, an example that fails makes its file bad.
 
         A bad file keeps the rules of its last good version; an id that an
         earlier file has makes the later file bad; a file that is gone takes
@@ -54,7 +56,7 @@ class RuleBook:
         owners: dict[str, str] = {}
         read: dict[str, RuleFile] = {}
         for name in sorted(files):
-            file = self._read(name, files[name])
+            file = self._read(name, files[name], tested=tested)
             if clashes := _clashes(file, owners):
                 rules = tuple(rule for rule in self._kept(name) if rule.id not in owners)
                 file = replace(file, rules=rules, problems=(*file.problems, *clashes))
@@ -64,7 +66,7 @@ class RuleBook:
             files=read, rules=RuleSet(rule for file in read.values() for rule in file.rules)
         )
 
-    def _read(self, name: str, data: bytes | str) -> RuleFile:
+    def _read(self, name: str, data: bytes | str, *, tested: bool) -> RuleFile:
         if isinstance(data, str):
             problem = Problem(
                 file=name,
@@ -75,10 +77,16 @@ class RuleBook:
                 hint="check what it is, its owner and its permissions",
             )
             return RuleFile(data=data, rules=self._kept(name), problems=(problem,))
+        before = self.files.get(name)
+        if before is not None and before.data == data and not before.problems:
+            return before
         try:
-            return RuleFile(data=data, rules=read_rules(name, data))
+            rules = read_rules(name, data)
         except RuleError as error:
             return RuleFile(data=data, rules=self._kept(name), problems=error.problems)
+        if tested and (failed := tuple(problem for rule in rules for problem in failures(rule))):
+            return RuleFile(data=data, rules=self._kept(name), problems=failed)
+        return RuleFile(data=data, rules=rules)
 
     def _kept(self, name: str) -> tuple[Rule, ...]:
         """Return the rules of the last good version of the file *name*."""

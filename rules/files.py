@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rules.entry import Entry
@@ -169,20 +169,33 @@ class _Reader:
         if not isinstance(tests, dict):
             self._refuse(at, "R108", "`tests` has `match` and `no_match`", 'match: ["…"]')
             return ()
-        self._known(at, tests, ("match", "no_match"))
-        found = []
+        self._known(at, tests, ("match", "no_match", "todo"))
+        return (*self._examples(at, tests, todo=False), *self._todo((*at, "todo"), tests))
+
+    def _todo(self, path: Path, tests: Mapping[str, Any]) -> Iterator[Example]:
+        """Yield what the rule is known to get wrong: a list of texts to match, or both kinds."""
+        todo = tests.get("todo")
+        if isinstance(todo, dict):
+            self._known(path, todo, ("match", "no_match"))
+            yield from self._examples(path, todo, todo=True)
+        elif todo is not None:
+            yield from self._listed(path, todo, expected=True, todo=True)
+
+    def _examples(self, path: Path, tests: Mapping[str, Any], *, todo: bool) -> Iterator[Example]:
         for key in ("match", "no_match"):
             examples = tests.get(key) or []
-            if not isinstance(examples, list):
-                self._refuse((*at, key), "R108", f"`{key}` is a list of texts", f'{key}: ["…"]')
-                continue
-            for index, example in enumerate(examples):
-                entry = self._example((*at, key, index), example)
-                if entry:
-                    found.append(
-                        Example(entry=entry, expected=key == "match", path=(*at, key, index))
-                    )
-        return tuple(found)
+            yield from self._listed((*path, key), examples, expected=key == "match", todo=todo)
+
+    def _listed(
+        self, path: Path, examples: object, *, expected: bool, todo: bool
+    ) -> Iterator[Example]:
+        if not isinstance(examples, list):
+            name = path[-1]
+            self._refuse(path, "R108", f"`{name}` is a list of texts", f'{name}: ["…"]')
+            return
+        for index, example in enumerate(examples):
+            if entry := self._example((*path, index), example):
+                yield Example(entry=entry, expected=expected, path=(*path, index), todo=todo)
 
     def _example(self, path: Path, example: object) -> Entry | None:
         if isinstance(example, str):

@@ -83,12 +83,24 @@ def test(
     rules: Annotated[
         list[str] | None, typer.Argument(metavar="[RULE]...", show_default=False)
     ] = None,
+    at: Annotated[
+        Path | None,
+        typer.Option(
+            "--rules", metavar="PATH", help="A rule file or a folder of them [the desk's]."
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write JUnit XML, for CI.")
+    ] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Write annotations for GitHub's CI.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Run the examples that stand inside the rules."""
-    from watcher.commands.rules import test as command
+    """Run the examples that stand inside the rules; exit 1 when one fails."""
+    from watcher.commands.examples import test as command
 
-    command(context.obj, rules or [], json=json)
+    command(context.obj, rules or [], at, json=json, junit=junit, github=github)
 
 
 @app.command()

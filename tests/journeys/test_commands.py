@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -156,6 +157,24 @@ def test_what_does_not_exist_is_named_with_what_does(
     done = run(desk, *command)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_examples_are_run_for_people_and_for_ci(desk: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(
+        "version: 1\nrules:\n  - id: one\n    query: paro\n    tests:\n"
+        '      match: ["huelga"]\n      todo: ["greve"]\n'
+    )
+    rules = ["--rules", str(tmp_path / "rules.yaml")]
+    done = run(desk, "test", *rules, "--junit", str(tmp_path / "junit.xml"))
+    assert done.returncode == 1
+    assert "rules.yaml:6:15: R201 should match, but does not: 'huelga'" in done.stdout
+    assert "2 examples of 1 rules: 1 failed, 1 todo" in done.stdout
+    suite = ET.parse(tmp_path / "junit.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "1")
+    github = run(desk, "test", *rules, "--github").stdout
+    assert github.startswith("::error file=")
+    assert ",line=6,col=15,title=R201::should match" in github
+    assert json.loads(run(desk, "test", "--json").stdout)["ok"] is True
 
 
 def test_a_rules_tree_shows_what_held(desk: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commands that need rules but no store: test, match, explain."""
+"""The commands that need rules but no store: match and explain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from rich.tree import Tree
 from rules import DeskError, Entry, Rule, RuleBook, RuleSet, library_files
 from rules.explain import Explained
 from rules.explain import explain as explained
-from rules.inline import failures
 from rules.visible import visible_text
 from watcher.commands.errors import UsageError
 from watcher.commands.output import err, out, progress, write_json, write_json_line
@@ -27,29 +26,9 @@ from watcher.parse.articles import SUFFIXES
 from watcher.parse.fields import iso_instant
 
 
-def test(desk: Path | None, wanted: list[str], *, json: bool) -> None:
-    """Run the examples of the rules that are *wanted*, or of all; exit 1 when one fails."""
-    rules = _chosen(_rules(desk, None), wanted)
-    examples = sum(len(rule.tests) for rule in rules)
-    failed = [failure for rule in rules for failure in failures(rule)]
-    if json:
-        rows = [
-            {"rule": f.rule, "place": f.place, "expected": f.expected, "text": f.text, "why": f.why}
-            for f in failed
-        ]
-        write_json({"ok": not failed, "rules": len(rules), "examples": examples, "failed": rows})
-    else:
-        for failure in failed:
-            out().print(f"{failure.place}: {failure.rule}: {escape(failure.why)}", soft_wrap=True)
-        word = f"{len(failed)} failed" if failed else "all pass"
-        out().print(f"{examples} examples of {len(rules)} rules: {word}")
-    if failed:
-        sys.exit(1)
-
-
-def match(desk: Path | None, files: list[Path], rules_at: Path | None) -> None:
+def match(desk: Path | None, files: list[Path], where: Path | None) -> None:
     """Write one line of JSON for each article; exit 1 when one could not be read."""
-    rules = _rules(desk, rules_at)
+    rules = rules_at(desk, where)
     bad = 0
     for item in progress(_articles(files), "matching"):
         if isinstance(item, Bad):
@@ -61,11 +40,9 @@ def match(desk: Path | None, files: list[Path], rules_at: Path | None) -> None:
         sys.exit(1)
 
 
-def explain(
-    desk: Path | None, rule_id: str, file: Path, rules_at: Path | None, *, json: bool
-) -> None:
+def explain(desk: Path | None, rule_id: str, file: Path, where: Path | None, *, json: bool) -> None:
     """Write the tree of the rule with what held for the article in *file*; exit 1 without a match."""
-    (rule,) = _chosen(_rules(desk, rules_at), [rule_id])
+    (rule,) = chosen(rules_at(desk, where), [rule_id])
     found = list(_articles([file]))
     if len(found) != 1 or isinstance(found[0], Bad):
         reason = (
@@ -97,7 +74,7 @@ class Bad:
     reason: str
 
 
-def _rules(desk: Path | None, at: Path | None) -> RuleSet:
+def rules_at(desk: Path | None, at: Path | None) -> RuleSet:
     """Return the rules at *at*, else the desk's, else those that tocsin ships."""
     files: Mapping[str, bytes | str]
     if at is not None:
@@ -110,7 +87,8 @@ def _rules(desk: Path | None, at: Path | None) -> RuleSet:
                 raise
             err().print("no desk here: the rules that come with tocsin are used", style="dim")
             files = {f"library/{name}": data for name, data in library_files().items()}
-    book = RuleBook.empty().reload(files)
+    # What is being tried may fail its examples: `test` and `explain` are there to see why.
+    book = RuleBook.empty().reload(files, tested=False)
     if book.problems:
         raise DeskError(book.problems)
     return book.rules
@@ -128,7 +106,8 @@ def _files_at(at: Path) -> Mapping[str, bytes | str]:
     return files
 
 
-def _chosen(rules: RuleSet, wanted: list[str]) -> list[Rule]:
+def chosen(rules: RuleSet, wanted: list[str]) -> list[Rule]:
+    """Return the rules with the ids that are *wanted*, or all; raise UsageError for an unknown one."""
     for name in wanted:
         if name not in rules.rules:
             raise UsageError(f"there is no rule `{name}`; {did_you_mean(name, rules.rules)}")
