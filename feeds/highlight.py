@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from feeds.clean import plain
@@ -63,12 +63,20 @@ def _merged(places: Iterable[Because], length: int) -> list[tuple[int, int, tupl
     return merged
 
 
-def excerpts(match: Published, most: int) -> tuple[Excerpt, ...]:
+def excerpts_of(match: Published, most: int) -> tuple[Excerpt, ...]:
+    """Return up to *most* excerpts that show why a stored match was one."""
+    return excerpts(match.entry, match.because, most, lost=match.lost)
+
+
+def excerpts(
+    entry: Entry, places: Sequence[Because], most: int, *, lost: bool = False
+) -> tuple[Excerpt, ...]:
     """Return up to *most* excerpts that show why, in the order of the article.
 
-    Those that bring a term that none before them has are taken first.
+    Those that bring a term that none before them has are taken first. Where
+    the match is *lost*, the places are of an earlier text of the entry.
     """
-    groups = list(_groups(match))
+    groups = list(_groups(entry, places, lost=lost))
     seen: set[str] = set()
     first: list[int] = []
     rest: list[int] = []
@@ -77,13 +85,13 @@ def excerpts(match: Published, most: int) -> tuple[Excerpt, ...]:
         (rest if terms <= seen else first).append(index)
         seen |= terms
     chosen = sorted((first + rest)[:most])
-    return tuple(_excerpt(match.entry, groups[index]) for index in chosen)
+    return tuple(_excerpt(entry, groups[index]) for index in chosen)
 
 
-def _groups(match: Published) -> Iterator[list[Because]]:
+def _groups(entry: Entry, places: Sequence[Because], *, lost: bool) -> Iterator[list[Because]]:
     group: list[Because] = []
-    for place in match.because:
-        if group and not _together(group, place, match):
+    for place in places:
+        if group and (lost or not _together(group, place, entry)):
             yield group
             group = []
         group.append(place)
@@ -91,11 +99,10 @@ def _groups(match: Published) -> Iterator[list[Because]]:
         yield group
 
 
-def _together(group: list[Because], place: Because, match: Published) -> bool:
+def _together(group: list[Because], place: Because, entry: Entry) -> bool:
     return (
-        not match.lost
-        and place.field == group[0].field
-        and place.field in texts_of(match.entry)
+        place.field == group[0].field
+        and place.field in texts_of(entry)
         and place.start - max(other.end for other in group) < _NEAR
         and place.end - group[0].start < _WIDE
     )

@@ -9,7 +9,7 @@ from html import escape
 
 from feeds.catalogue import Catalogue
 from feeds.clean import language, one_line, plain, shortened, web_link
-from feeds.highlight import Segment, excerpts
+from feeds.highlight import Segment, excerpts_of
 from rules import Rule
 from store import Feed, Published
 
@@ -121,7 +121,7 @@ def _html(match: Published, rule: Rule | None, page: str) -> str:
         parts.append("<p>The article was edited and does not match any more. It did by:</p>")
     parts.extend(
         f"<blockquote><p>{''.join(map(_shown, excerpt.segments))}</p></blockquote>"
-        for excerpt in excerpts(match, _EXCERPTS)
+        for excerpt in excerpts_of(match, _EXCERPTS)
     )
     lead = match.entry.summary or match.entry.text
     parts.extend(

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from feeds.catalogue import Catalogue
 from feeds.clean import language, one_line, web_link
-from feeds.highlight import excerpts, segments, texts_of
+from feeds.highlight import excerpts_of, segments, texts_of
 from rules import Because
 from store import Feed, Published, Source
 
@@ -122,7 +122,7 @@ def _templates() -> Environment:
         "lang": language,
         "moment": _moment,
         "iso": lambda instant: instant.isoformat(),
-        "excerpts": lambda match: excerpts(match, _EXCERPTS),
+        "excerpts": lambda match: excerpts_of(match, _EXCERPTS),
     }
     return environment
 

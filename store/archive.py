@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from sqlalchemy import func
 from sqlmodel import Session, and_, col, select
 
-from rules import Entry, Match
+from rules import Match
 from store import values
-from store.nouns import Judged, Known, Published, match_id
+from store.nouns import Judged, Known, Published, Stored, match_id
 from store.rows import EntryRow, MatchRow, RevisionRow, RuleRow
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -243,13 +243,8 @@ def match_counts(session: Session) -> dict[str, tuple[int, datetime | None]]:
     return {rule: (count, last) for rule, count, last in rows}
 
 
-def entries(
-    session: Session, since: datetime, after: str, limit: int
-) -> tuple[tuple[str, Entry, Mapping[str, str]], ...]:
-    """Return a page of the entries seen since then: id, entry, and rule -> version of its matches.
-
-    Pages go by id; the next begins *after* the last id of this one.
-    """
+def entries(session: Session, since: datetime, after: str, limit: int) -> tuple[Stored, ...]:
+    """Return a page of the entries seen since then, by id; the next begins *after* the last id."""
     rows = session.exec(
         select(EntryRow, RevisionRow)
         .join(RevisionRow, _SHOWN)
@@ -258,4 +253,17 @@ def entries(
         .limit(limit)
     ).all()
     matched = _matched(session, [row.id for row, _ in rows])
-    return tuple((row.id, values.entry(row, texts), matched.get(row.id, {})) for row, texts in rows)
+    return tuple(
+        Stored(
+            id=row.id,
+            entry=values.entry(row, texts),
+            seen_at=row.seen_at,
+            matched=matched.get(row.id, {}),
+        )
+        for row, texts in rows
+    )
+
+
+def count_entries(session: Session, since: datetime) -> int:
+    """Return how many entries were seen since then."""
+    return session.exec(select(func.count()).where(EntryRow.seen_at >= since)).one()

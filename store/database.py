@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from rules import Entry, Match
+from rules import Match
 from store import archive, outbox, schedule
 from store.engine import Engine, StoreBusyError, StoreError, opened
 from store.nouns import (
@@ -21,6 +21,7 @@ from store.nouns import (
     Published,
     Source,
     SourceSpec,
+    Stored,
 )
 
 __all__ = ["Database", "StoreBusyError", "StoreError"]
@@ -188,15 +189,15 @@ class Database:
         with self._engine.reading() as session:
             return archive.match_counts(session)
 
-    def entries(
-        self, since: datetime, after: str = "", limit: int = 500
-    ) -> tuple[tuple[str, Entry, Mapping[str, str]], ...]:
-        """Return a page of the entries seen since then: id, entry, rule -> version of its matches.
-
-        Pages go by id; the next begins *after* the last id of this one.
-        """
+    def entries(self, since: datetime, after: str = "", limit: int = 500) -> tuple[Stored, ...]:
+        """Return a page of the entries seen since then, by id; the next begins *after* the last id."""
         with self._engine.reading() as session:
             return archive.entries(session, since, after, limit)
+
+    def count_entries(self, since: datetime) -> int:
+        """Return how many entries were seen since then."""
+        with self._engine.reading() as session:
+            return archive.count_entries(session, since)
 
     def add_matches(self, found: Sequence[tuple[str, tuple[Match, ...]]], now: datetime) -> int:
         """Store matches on stored entries, by id, owing nothing; return how many are new."""

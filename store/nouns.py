@@ -114,6 +114,16 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An entry as the store has it: when it was seen first, and rule -> version of its matches."""
+
+    id: str
+    entry: Entry
+    seen_at: datetime
+    matched: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """An entry that is new or was edited, and what the rules say of its present text.
 

@@ -201,13 +201,13 @@ class App:
             page := await self.bridge(self.database.entries, now - REJUDGED, after)
         ):
             found = [
-                (identity, tuple(m for m in asked.match(entry) if m.rule not in matched))
-                for identity, entry, matched in page
+                (one.id, tuple(m for m in asked.match(one.entry) if m.rule not in one.matched))
+                for one in page
             ]
             added += await self.bridge(
                 self.database.add_matches, [item for item in found if item[1]], utc_now()
             )
-            after = page[-1][0]
+            after = page[-1].id
         await self.bridge(
             self.database.mark_judged, {rule.id: rule.version for rule in asked.rules.values()}
         )

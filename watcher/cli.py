@@ -176,6 +176,30 @@ def explain(
 
 
 @app.command()
+def backtest(
+    context: typer.Context,
+    rules: Annotated[
+        list[str] | None, typer.Argument(metavar="[RULE]...", show_default=False)
+    ] = None,
+    since: Annotated[str, typer.Option(metavar="LENGTH", help="How far back: 30d, 12h.")] = "30d",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE-or-GITREV", help="Show what the desk's rules gain and lose against these."
+        ),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Write Markdown, for a pull request.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show what rules would have matched in the store, and what an edit adds and loses."""
+    from watcher.commands.backtest import command
+
+    command(context.obj, rules or [], since, against, json=json, markdown=markdown)
+
+
+@app.command()
 def publish(
     context: typer.Context,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the static site is written.")],

@@ -116,8 +116,9 @@ class DeskState:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Return all that is wrong with the desk now."""
-        crossing = _crossing(self.settings, self.sources, self.book.rules)
-        return (*self.source_problems, *self.book.problems, *crossing)
+        found = (*self.source_problems, *self.book.problems)
+        # What is missing because its file is bad would only be told twice.
+        return found or tuple(_crossing(self.settings, self.sources, self.book.rules))
 
     @property
     def catalogue(self) -> Catalogue:

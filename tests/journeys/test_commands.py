@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -157,6 +158,30 @@ def test_what_does_not_exist_is_named_with_what_does(
     done = run(desk, *command)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_an_edit_is_tried_on_the_store_before_it_is_trusted(desk: Path) -> None:
+    (desk / "articles" / "b.txt").write_text("Los cupos suben", "utf-8")
+    run(desk, "poll", "--all")
+    git = ["git", "-C", str(desk), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "-q"], ["add", "rules"], ["commit", "-qm", "rules"]):
+        subprocess.run([*git, *command], check=True)
+    rules = desk / "rules" / "rules.yaml"
+    rules.write_text(rules.read_text().replace("law:32108", "cupos"))
+    plain = run(desk, "backtest", "--json")
+    assert [one["matches"] for one in json.loads(plain.stdout)["rules"]] == [1, 1]
+    done = run(desk, "backtest", "law-32108", "--against", "HEAD", "--json")
+    (rule,) = json.loads(done.stdout)["rules"]
+    assert (rule["gained"], rule["lost"]) == (1, 1)
+    assert rule["gains"][0]["because"][0]["quote"] == "cupos"
+    text = run(desk, "backtest", "law-32108", "--against", "HEAD").stdout
+    assert "+1 -1" in text
+    assert "+ Los cupos suben" in text
+    markdown = run(desk, "backtest", "--against", "HEAD", "--markdown").stdout
+    assert "| law-32108 | 1 | +1 | -1 |" in markdown
+    assert "**cupos**" in markdown
+    for bad in (["--against", "no-such-rev"], ["--against", "-x"], ["--since", "soon"]):
+        assert run(desk, "backtest", *bad).returncode == 2
 
 
 def test_examples_are_run_for_people_and_for_ci(desk: Path, tmp_path: Path) -> None:

@@ -420,11 +420,12 @@ def test_entries_are_paged_without_loss_or_repetition(database: Database) -> Non
     committed(database, *(judged(an_entry(f"k{number}"), a_match()) for number in range(7)))
     seen, after = [], ""
     while page := database.entries(NOON - MINUTE, after, limit=3):
-        seen += [entry.key for _, entry, _ in page]
-        after = page[-1][0]
-        assert page[0][2] == {"law-32108": "v1"}
+        seen += [one.entry.key for one in page]
+        after = page[-1].id
+        assert (page[0].matched, page[0].seen_at) == ({"law-32108": "v1"}, NOON)
     assert sorted(seen) == [f"k{number}" for number in range(7)]
     assert database.entries(NOON + MINUTE) == ()
+    assert (database.count_entries(NOON), database.count_entries(NOON + MINUTE)) == (7, 0)
 
 
 def test_a_delivery_is_frozen_with_the_number_of_its_match(database: Database) -> None:

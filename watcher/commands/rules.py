@@ -87,7 +87,14 @@ def rules_at(desk: Path | None, at: Path | None) -> RuleSet:
                 raise
             err().print("no desk here: the rules that come with tocsin are used", style="dim")
             files = {f"library/{name}": data for name, data in library_files().items()}
-    # What is being tried may fail its examples: `test` and `explain` are there to see why.
+    return rules_of(files)
+
+
+def rules_of(files: Mapping[str, bytes | str]) -> RuleSet:
+    """Return the rules in *files*; raise DeskError where one cannot be used.
+
+    What is being tried may fail its examples: these commands are there to see why.
+    """
     book = RuleBook.empty().reload(files, tested=False)
     if book.problems:
         raise DeskError(book.problems)

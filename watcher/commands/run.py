@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from feeds.highlight import Segment, excerpts
+from feeds.highlight import Segment, excerpts_of
 from store import Published
 from store.database import StoreError
 from watcher.app import App, opened
@@ -109,7 +109,7 @@ def _summary(app: App) -> None:
 def _why(published: Published) -> Table:
     """Return the excerpts that show why, each beside its margin however it is broken."""
     grid = Table.grid(padding=(0, 1))
-    for index, excerpt in enumerate(excerpts(published, _EXCERPTS)):
+    for index, excerpt in enumerate(excerpts_of(published, _EXCERPTS)):
         grid.add_row("    why:" if index == 0 else "", "".join(map(_marked, excerpt.segments)))
     return grid
 
