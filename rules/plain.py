@@ -8,9 +8,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, compress
 
 from rules.entry import Entry
-from rules.fold import Folded, fold, plain
+from rules.fold import Folded, Plain, fold, plain
 from rules.language import pattern_of
 from rules.law import Citation, citations
 from rules.match import Because
@@ -71,8 +72,11 @@ class Field:
             return self._regex(term)
         if term.kind == "exact":
             return self._exact(term)
+        places = list(self._words(term))
+        if not places:
+            return []
         label = print_query(term)
-        return [self._hit(label, first, last) for first, last in self._words(term)]
+        return [self._hit(label, first, last) for first, last in places]
 
     def _words(self, term: Term) -> Iterable[tuple[int, int]]:
         match term.kind:
@@ -128,8 +132,15 @@ class Field:
         last = max(bisect_left(self.folded.starts, end) - 1, first)
         return Hit(self.rank, start, end, first, last, label)
 
+    @cached_property
+    def _plain(self) -> Plain:
+        return plain(self.text)
+
+    def _says(self, hit: Hit, words: tuple[str, ...]) -> bool:
+        return self.folded.words[hit.first : hit.last + 1] == words
+
     def _regex(self, term: Term) -> list[Hit]:
-        bare = plain(self.text)
+        bare = self._plain
         label = print_query(term)
         spans = (match.span() for match in pattern_of(term.text).finditer(bare.text))
         return [self._spanned(label, *bare.span(*span)) for span in spans if span[0] < span[1]]
@@ -139,7 +150,9 @@ class Field:
         pattern = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
         label = print_query(term)
         if unicodedata.is_normalized("NFC", self.text):
-            return [self._spanned(label, *m.span()) for m in pattern.finditer(self.text)]
+            spanned = [self._spanned(label, *m.span()) for m in pattern.finditer(self.text)]
+            # What stands in an address is no word of the text.
+            return [hit for hit in spanned if self._says(hit, term.words)]
         written = [
             self._hit(label, first, last)
             for first, last in self._phrases(term.words, open_end=False)
@@ -167,6 +180,21 @@ class Page:
         }
         self._fields = {name: Field(name, text) for name, text in texts.items() if text}
         self._hits: dict[Term, list[Hit]] = {}
+        self._words: dict[str, frozenset[str]] = {}
+
+    def words(self, group: str) -> frozenset[str]:
+        """Return the folded words of a field, or for "" those of title, summary and text."""
+        if group not in self._words:
+            names = _DEFAULT if not group else (group,)
+            fields = [self._fields[name] for name in names if name in self._fields]
+            self._words[group] = frozenset().union(*(field.index for field in fields))
+        return self._words[group]
+
+    def laws(self, group: str) -> frozenset[str]:
+        """Return the numbers of the laws that are cited there."""
+        names = _DEFAULT if not group else (group,)
+        fields = [self._fields[name] for name in names if name in self._fields]
+        return frozenset().union(*(field.laws for field in fields))
 
     def hits(self, term: Term) -> list[Hit]:
         """Return every place of *term*, in the order of fields and offsets."""
@@ -222,15 +250,30 @@ def judge(node: Node, page: Page) -> list[Hit] | None:
 def near(node: Near, page: Page) -> list[Hit]:
     """Return the places of both sides that stand within the distance of one another."""
     left, right = judge(node.left, page) or [], judge(node.right, page) or []
+    if not left or not right:
+        return []
+    found = _followed(left, right, node.distance)
+    return found if node.ordered else [*found, *_followed(right, left, node.distance)]
+
+
+def _followed(earlier: list[Hit], later: list[Hit], most: int) -> list[Hit]:
+    """Return the hits of *earlier* that one of *later* follows within *most* words, and those.
+
+    It sorts once and looks each up, so that a long text of nothing but hits
+    takes no longer than its length allows.
+    """
+    by_start = sorted(later, key=lambda hit: (hit.rank, hit.first))
+    starts = [(hit.rank, hit.first) for hit in by_start]
     found: list[Hit] = []
-    for one in left:
-        for other in right:
-            if (
-                one.rank == other.rank
-                and 0 < distance(one, other, ordered=node.ordered) <= node.distance
-            ):
-                found += (one, other)
-    return found
+    reached = [0] * (len(by_start) + 1)
+    for hit in earlier:
+        low = bisect_right(starts, (hit.rank, hit.last))
+        high = bisect_right(starts, (hit.rank, hit.last + most))
+        if low < high:
+            found.append(hit)
+            reached[low] += 1
+            reached[high] -= 1
+    return [*found, *compress(by_start, accumulate(reached))]
 
 
 def distance(one: Hit, other: Hit, *, ordered: bool) -> int:

@@ -74,8 +74,15 @@ def alert() -> Mapping[str, object]:
     return {"seconds": round(statistics.median(seconds), 2), "longest": round(max(seconds), 2)}
 
 
+def match() -> Mapping[str, object]:
+    """How many articles a second are matched, by number of rules, and against slower ways."""
+    from tests.benchmarks.matching import table
+
+    return table()
+
+
 BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
-    bench.__name__: bench for bench in (start, reload, alert)
+    bench.__name__: bench for bench in (start, reload, alert, match)
 }
 
 

@@ -1,0 +1,167 @@
+"""Finds, among many rules, the few that an entry can match at all: the others are never judged.
+
+Each rule has an anchor: a small set of words, prefixes or laws of which at
+least one must stand in an entry that the rule matches. A rule is a candidate
+where one of them does. An anchor may let too much through, but never too little.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rules.plain import Page
+from rules.query import And, Count, Near, Node, Not, Or, Term
+
+Kind = Literal["word", "prefix", "law"]
+
+_RECOUNT_AT = (64, 512, 4096)
+"""After so many entries, anchors are chosen anew by how often words were seen."""
+
+_SHORT_PREFIX = 50.0
+_UNSEEN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """A word, a prefix or a law's number that stands in some field; *group* "" is an entry's text."""
+
+    kind: Kind
+    group: str
+    text: str
+
+
+class Rarity:
+    """How often words were seen so far; a word that was never seen is judged by its length."""
+
+    def __init__(self) -> None:
+        self.entries = 0
+        self.seen: Counter[str] = Counter()
+
+    def cost(self, atom: Atom) -> float:
+        """Return how much an atom lets through: the share of entries that hold it, in percent."""
+        if atom.kind == "law":
+            return _UNSEEN
+        if atom.group in {"lang", "source"}:
+            return 100.0
+        if atom.kind == "prefix":
+            return max(_SHORT_PREFIX / 4.0 ** max(len(atom.text) - 3, 0), _UNSEEN)
+        if self.entries:
+            return max(100.0 * self.seen[atom.text] / self.entries, _UNSEEN / len(atom.text))
+        return 100.0 / 2.0 ** min(len(atom.text), 10)
+
+
+def anchor(node: Node, rarity: Rarity) -> frozenset[Atom] | None:
+    """Return atoms of which one stands in whatever *node* matches; None where there are none."""
+    match node:
+        case Term():
+            return _of_term(node, rarity)
+        case And(parts):
+            return _cheapest([anchor(part, rarity) for part in parts], rarity)
+        case Or(parts):
+            anchors = [anchor(part, rarity) for part in parts]
+            known = [one for one in anchors if one is not None]
+            return frozenset().union(*known) if len(known) == len(anchors) else None
+        case Near(left, right):
+            return _cheapest([anchor(left, rarity), anchor(right, rarity)], rarity)
+        case Count(term):
+            return _of_term(term, rarity)
+        case Not():
+            return None
+
+
+def _of_term(term: Term, rarity: Rarity) -> frozenset[Atom] | None:
+    group = "" if term.field in {"", "title", "text"} else term.field
+    if term.kind == "regex":
+        return None
+    if term.kind == "law":
+        return frozenset([Atom("law", group, term.text)])
+    words, atoms = term.words, []
+    if term.kind == "prefix":
+        words, atoms = words[:-1], [Atom("prefix", group, words[-1])]
+    atoms += [Atom("word", group, word) for word in words]
+    return frozenset([min(atoms, key=rarity.cost)])
+
+
+def _cheapest(anchors: Iterable[frozenset[Atom] | None], rarity: Rarity) -> frozenset[Atom] | None:
+    known = [one for one in anchors if one is not None]
+    return min(known, key=lambda one: sum(map(rarity.cost, one)), default=None)
+
+
+class Candidates:
+    """The anchors of many rules, turned round: from what stands in an entry to the rules."""
+
+    def __init__(self, trees: Sequence[Node]) -> None:
+        self._trees = trees
+        self._rarity = Rarity()
+        self._vocabulary = frozenset(word for tree in trees for word in _words(tree))
+        self._choose()
+
+    def of(self, page: Page) -> list[int]:
+        """Return the indexes of the rules that *page* can match, in order."""
+        words = page.words("")
+        found = set(self._always)
+        for word in self._words_of[""].keys() & words if "" in self._words_of else ():
+            found.update(self._words_of[""][word])
+        for group, index in self._words_of.items():
+            if group:
+                for word in index.keys() & page.words(group):
+                    found.update(index[word])
+        for (group, length), index in self._prefixes.items():
+            for word in page.words(group):
+                if (rules := index.get(word[:length])) is not None:
+                    found.update(rules)
+        for group, index in self._laws.items():
+            for number in index.keys() & page.laws(group):
+                found.update(index[number])
+        self._count(words)
+        return sorted(found)
+
+    def _count(self, words: frozenset[str]) -> None:
+        if self._rarity.entries >= _RECOUNT_AT[-1]:
+            return
+        self._rarity.entries += 1
+        self._rarity.seen.update(words & self._vocabulary)
+        if self._rarity.entries in _RECOUNT_AT:
+            self._choose()
+
+    def _choose(self) -> None:
+        always: list[int] = []
+        words: dict[str, dict[str, list[int]]] = {}
+        prefixes: dict[tuple[str, int], dict[str, list[int]]] = {}
+        laws: dict[str, dict[str, list[int]]] = {}
+        for number, tree in enumerate(self._trees):
+            atoms = anchor(tree, self._rarity)
+            if atoms is None:
+                always.append(number)
+                continue
+            for atom in atoms:
+                if atom.kind == "word":
+                    index = words.setdefault(atom.group, {})
+                elif atom.kind == "prefix":
+                    index = prefixes.setdefault((atom.group, len(atom.text)), {})
+                else:
+                    index = laws.setdefault(atom.group, {})
+                index.setdefault(atom.text, []).append(number)
+        self._always = tuple(always)
+        self._words_of: Mapping[str, Mapping[str, list[int]]] = words
+        self._prefixes: Mapping[tuple[str, int], Mapping[str, list[int]]] = prefixes
+        self._laws: Mapping[str, Mapping[str, list[int]]] = laws
+
+
+def _words(node: Node) -> Iterable[str]:
+    match node:
+        case Term():
+            yield from node.words
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _words(part)
+        case Near(left, right):
+            yield from _words(left)
+            yield from _words(right)
+        case Count(term):
+            yield from term.words
+        case Not():
+            return
