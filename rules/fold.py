@@ -11,9 +11,9 @@ import html
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 _INVISIBLE = frozenset("\u00ad\u200c\u200d\u2060\ufeff")
 _SIGNS = frozenset("™℠®©")
@@ -28,13 +28,33 @@ _ADDRESS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Folded:
-    """The words of a text, folded, with the offsets of each in the text as it was given."""
+    """The words of a text, folded, with the offsets of each in the text as it was given.
 
-    words: tuple[str, ...]
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    Most texts are only asked which words they hold: where every character kept
+    its place, the offsets are read off when somebody wants them.
+    """
+
+    def __init__(
+        self, words: Sequence[str], spans: Callable[[], Iterable[tuple[int, int]]]
+    ) -> None:
+        self.words = tuple(words)
+        self._find_spans = spans
+
+    @cached_property
+    def _spans(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        spans = tuple(self._find_spans())
+        return tuple(start for start, _ in spans), tuple(end for _, end in spans)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Return where each word begins."""
+        return self._spans[0]
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Return where each word ends."""
+        return self._spans[1]
 
 
 def fold(text: str, *, addresses: bool = False) -> Folded:
@@ -46,10 +66,14 @@ def fold(text: str, *, addresses: bool = False) -> Folded:
     >>> fold("La EXTORSIO\u0301N, Ley N.º32108").words
     ('la', 'extorsion', 'ley', 'n', 'o', '32108')
     """
-    words, starts, ends = _fast(text) or _exact(text)
-    if not addresses:
-        words, starts, ends = _without_addresses(text, words, starts, ends)
-    return Folded(tuple(words), tuple(starts), tuple(ends))
+    folded = _fast(text)
+    within = None if addresses else _within_addresses(text)
+    if folded is not None and within is None:
+        return Folded(_TOKEN.findall(folded), lambda: map(_span, _TOKEN.finditer(folded)))
+    tokens = _exact(text) if folded is None else _placed(folded)
+    if within is not None:
+        tokens = [token for token in tokens if not within(token[1])]
+    return Folded([word for word, _, _ in tokens], lambda: [token[1:] for token in tokens])
 
 
 def folded_words(text: str) -> tuple[str, ...]:
@@ -57,7 +81,7 @@ def folded_words(text: str) -> tuple[str, ...]:
     return fold(text, addresses=True).words
 
 
-_Tokens = tuple[list[str], list[int], list[int]]
+_Tokens = list[tuple[str, int, int]]
 
 
 @cache
@@ -96,39 +120,44 @@ class _Table(dict[int, str]):
 _TABLE = _Table()
 
 
-def _fast(text: str) -> _Tokens | None:
-    """Return the words of a text in which every character keeps its place, else None."""
+def _fast(text: str) -> str | None:
+    """Return *text* folded where every character keeps its place, else None."""
     folded = text.translate(_TABLE)
     if not _TABLE.odd.isdisjoint(text) or ("&" in text and _ENTITY.search(text)):
         return None
-    spans = [(match.group(), match.start(), match.end()) for match in _TOKEN.finditer(folded)]
-    return [s[0] for s in spans], [s[1] for s in spans], [s[2] for s in spans]
+    return folded
+
+
+def _span(match: re.Match[str]) -> tuple[int, int]:
+    return match.span()
+
+
+def _placed(folded: str) -> _Tokens:
+    return [(match.group(), *match.span()) for match in _TOKEN.finditer(folded)]
 
 
 def _exact(text: str) -> _Tokens:
-    words: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
+    words: _Tokens = []
     word: list[str] = []
+    begun = ended = 0
     for start, end, char in units(text):
         folded = _folded(char) if len(char) == 1 else "".join(map(_folded, char))
         if not folded:
             if word and unicodedata.category(char[0]) == "Mn":
-                ends[-1] = end
+                ended = end
             continue
         for letter in folded:
             if word and (letter == " " or letter.isdecimal() != word[-1].isdecimal()):
-                words.append("".join(word))
+                words.append(("".join(word), begun, ended))
                 word.clear()
             if letter != " ":
                 if not word:
-                    starts.append(start)
-                    ends.append(end)
+                    begun = start
                 word.append(letter)
-                ends[-1] = end
+                ended = end
     if word:
-        words.append("".join(word))
-    return words, starts, ends
+        words.append(("".join(word), begun, ended))
+    return words
 
 
 def units(text: str) -> Iterator[tuple[int, int, str]]:
@@ -144,16 +173,10 @@ def units(text: str) -> Iterator[tuple[int, int, str]]:
     yield from ((i, i + 1, text[i]) for i in range(at, len(text)))
 
 
-def _without_addresses(text: str, words: list[str], starts: list[int], ends: list[int]) -> _Tokens:
-    within = _within_addresses(text)
-    if within is None:
-        return words, starts, ends
-    kept = [token for token in zip(words, starts, ends, strict=True) if not within(token[1])]
-    return [t[0] for t in kept], [t[1] for t in kept], [t[2] for t in kept]
-
-
 def _within_addresses(text: str) -> Callable[[int], bool] | None:
     """Return what tells whether an offset lies in an address, or None where there is no address."""
+    if "/" not in text and "@" not in text and "www." not in text:
+        return None
     spans = [match.span() for match in _ADDRESS.finditer(text)]
     if not spans:
         return None

@@ -56,6 +56,8 @@ class Citation:
 
 def citations(text: str, folded: Folded) -> Mapping[str, tuple[Citation, ...]]:
     """Return the laws that *text* cites, by number."""
+    if _LAW.isdisjoint(folded.words):
+        return {}
     reader = _Reader(text, folded)
     found: dict[str, list[Citation]] = {}
     for at, word in enumerate(folded.words):

@@ -18,6 +18,7 @@ from rules.match import Because
 from rules.query import FIELDS, And, Count, Near, Node, Not, Or, Term, print_query
 
 MOST_PLACES = 100
+_SPACES = re.compile(r"\s+")
 _AROUND = 70
 _DEFAULT = ("title", "summary", "text")
 _SEARCHED = {"": _DEFAULT, "text": ("summary", "text")}
@@ -187,7 +188,7 @@ class Page:
         if group not in self._words:
             names = _DEFAULT if not group else (group,)
             fields = [self._fields[name] for name in names if name in self._fields]
-            self._words[group] = frozenset().union(*(field.index for field in fields))
+            self._words[group] = frozenset().union(*(field.folded.words for field in fields))
         return self._words[group]
 
     def laws(self, group: str) -> frozenset[str]:
@@ -290,11 +291,15 @@ def _before(text: str, start: int) -> str:
     piece = text[max(0, start - _AROUND) : start]
     if start > _AROUND and " " in piece:
         piece = "…" + piece[piece.index(" ") :]
-    return re.sub(r"\s+", " ", piece)
+    return _one_spaced(piece)
 
 
 def _after(text: str, end: int) -> str:
     piece = text[end : end + _AROUND]
     if end + _AROUND < len(text) and " " in piece:
         piece = piece[: piece.rindex(" ") + 1] + "…"
-    return re.sub(r"\s+", " ", piece)
+    return _one_spaced(piece)
+
+
+def _one_spaced(text: str) -> str:
+    return _SPACES.sub(" ", text) if "  " in text or not text.isprintable() else text
