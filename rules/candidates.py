@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rules.plain import Page
-from rules.query import And, Count, Near, Node, Not, Or, Term
+from rules.query import And, Count, Near, Node, Not, Or, Term, walk
 
 Kind = Literal["word", "prefix", "law"]
 
@@ -96,7 +96,13 @@ class Candidates:
     def __init__(self, trees: Sequence[Node]) -> None:
         self._trees = trees
         self._rarity = Rarity()
-        self._vocabulary = frozenset(word for tree in trees for word in _words(tree))
+        self._vocabulary = frozenset(
+            word
+            for tree in trees
+            for term in walk(tree)
+            if isinstance(term, Term)
+            for word in term.words
+        )
         self._choose()
 
     def of(self, page: Page) -> list[int]:
@@ -149,19 +155,3 @@ class Candidates:
         self._words_of: Mapping[str, Mapping[str, list[int]]] = words
         self._prefixes: Mapping[tuple[str, int], Mapping[str, list[int]]] = prefixes
         self._laws: Mapping[str, Mapping[str, list[int]]] = laws
-
-
-def _words(node: Node) -> Iterable[str]:
-    match node:
-        case Term():
-            yield from node.words
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _words(part)
-        case Near(left, right):
-            yield from _words(left)
-            yield from _words(right)
-        case Count(term):
-            yield from term.words
-        case Not():
-            return

@@ -336,10 +336,20 @@ def _sensible(tree: Node) -> None:
     if judged(0):
         hint = "add a term that must stand in the text"
         raise QueryError(0, "Q114", "the query holds for every text without its terms", hint)
-    if len(atoms) <= _MOST_ATOMS and not any(judged(held) for held in range(1 << len(atoms))):
+    if not _satisfiable(judged, len(atoms)):
         raise QueryError(
             0, "Q115", "the query can never hold", "it asks for a term and its absence"
         )
+
+
+def can_hold(node: Node) -> bool:
+    """Tell whether some text could make *node* hold; True also where that takes too long to say."""
+    atoms: dict[Node, int] = {}
+    return _satisfiable(_compiled(node, atoms), len(atoms))
+
+
+def _satisfiable(judged: Callable[[int], bool], atoms: int) -> bool:
+    return atoms > _MOST_ATOMS or any(judged(held) for held in range(1 << atoms))
 
 
 def _compiled(node: Node, atoms: dict[Node, int]) -> Callable[[int], bool]:

@@ -78,21 +78,22 @@ def both(kind: type[And | Or], parts: Iterable[Node]) -> Node:
     return flat[0] if len(flat) == 1 else kind(tuple(flat))
 
 
-def terms(node: Node) -> Iterator[Term]:
-    """Yield the leaves of *node*, from left to right."""
+def walk(node: Node) -> Iterator[Node]:
+    """Yield *node* and all that it is made of, from left to right."""
+    yield node
     match node:
-        case Term():
-            yield node
         case And(parts) | Or(parts):
             for part in parts:
-                yield from terms(part)
+                yield from walk(part)
         case Not(part):
-            yield from terms(part)
+            yield from walk(part)
         case Near(left, right):
-            yield from terms(left)
-            yield from terms(right)
+            yield from walk(left)
+            yield from walk(right)
         case Count(term):
             yield term
+        case Term():
+            pass
 
 
 def print_query(node: Node) -> str:

@@ -55,6 +55,15 @@ class Rule:
         canonical = "\x00".join((print_query(self.tree), repr(self.only), repr(self.except_)))
         return hashlib.sha256(canonical.encode("utf-8", "replace")).hexdigest()[:12]
 
+    def problem_in_query(self, offset: int, code: str, message: str, hint: str = "") -> Problem:
+        """Return a Problem at *offset* characters into the query."""
+        if self.document is None:
+            return self.problem((), code, message, hint)
+        line, column = self.document.place_within((*self.path, "query"), offset)
+        return Problem(
+            file=self.document.file, line=line, column=column, code=code, message=message, hint=hint
+        )
+
     def problem(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
         """Return a Problem at *path* within the rule."""
         if self.document is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from rules import DeskError, Problem
+from rules.lint import warnings
 from watcher.commands.output import err, out, write_json, write_problems
 from watcher.desk import DeskState, find_desk, read_desk, shown, write_starter
 
@@ -29,7 +30,7 @@ def init(folder: Path, *, json: bool) -> None:
 
 
 def check(given: Path | None, *, json: bool) -> None:
-    """Write every problem of the desk; exit 1 when there is one."""
+    """Write every problem of the desk, and what is odd about its rules; exit 1 for a problem."""
     folder = find_desk(given, os.environ, Path.cwd())
     state: DeskState | None = None
     problems: tuple[Problem, ...] = ()
@@ -37,13 +38,17 @@ def check(given: Path | None, *, json: bool) -> None:
         state = read_desk(folder, os.environ)
     except DeskError as error:
         problems = error.problems
+    odd = warnings(state.book.rules.rules.values()) if state else ()
     if json:
-        write_json({"ok": not problems, "problems": [asdict(problem) for problem in problems]})
+        found = {"problems": list(map(asdict, problems)), "warnings": list(map(asdict, odd))}
+        write_json({"ok": not problems, **found})
     elif state is None:
         write_problems(problems, out())
         err().print(f"{len(problems)} problem(s) in {escape(shown(folder))}")
     else:
         rules, sources = len(state.book.rules.rules), len(state.sources) - 1
-        out().print(f"{escape(shown(folder))}: {rules} rules and {sources} sources, no problems")
+        write_problems(odd, out())
+        word = f"{len(odd)} warnings" if odd else "no problems"
+        out().print(f"{escape(shown(folder))}: {rules} rules and {sources} sources, {word}")
     if problems:
         sys.exit(1)

@@ -1,0 +1,57 @@
+"""Rules that work, but hardly as meant, are warned of."""
+
+from __future__ import annotations
+
+import pytest
+
+from rules import RuleBook, library_files
+from rules.files import read_rules
+from rules.lint import warnings
+
+FILE = "version: 1\nrules:\n  - id: one\n    query: |\n      extorsion\n      OR QUERY\n    tests: {match: [extorsion]}\n"
+
+
+def warned(query: str) -> list[tuple[int, int, str]]:
+    found = warnings(read_rules("a.yaml", FILE.replace("QUERY", query).encode()))
+    assert all(one.hint for one in found)
+    return [(one.line, one.column, one.code) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("query", "column", "code"),
+    [
+        ("ext*", 10, "L101"),
+        ("la", 10, "L102"),
+        ("(paro NEAR/80 lima)", 16, "L103"),
+        ('"paro lima"~60', 11, "L103"),
+        ("/[a-z]+\\d{5}/", 11, "L104"),
+        ("(cupo NOT cupo)", 11, "L105"),
+    ],
+)
+def test_what_is_odd_is_warned_of_at_its_place(query: str, column: int, code: str) -> None:
+    assert warned(query) == [(6, column, code)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "exto*",
+        '"de la ley"',
+        "title:la",
+        "(paro NEAR/50 lima)",
+        "/ley\\s+\\d{5}/",
+        "(cupo NOT vacuna)",
+    ],
+)
+def test_what_is_usual_is_not_warned_of(query: str) -> None:
+    assert warned(query) == []
+
+
+def test_two_rules_that_ask_the_same_and_one_without_examples_are_warned_of() -> None:
+    data = b"version: 1\nrules:\n  - {id: one, query: a1, tests: {match: [a1]}}\n  - {id: two, query: (a1)}\n"
+    assert [one.code for one in warnings(read_rules("a.yaml", data))] == ["L106", "L107"]
+
+
+def test_the_starter_rules_are_not_warned_of() -> None:
+    rules = RuleBook.empty().reload(library_files()).rules.rules
+    assert warnings(rules.values()) == ()
