@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rules.files import read_rules
+from rules.forms import let_go
 from rules.inline import failures
 from rules.problems import Problem, RuleError
 from rules.rule import Rule
@@ -62,6 +63,7 @@ class RuleBook:
                 file = replace(file, rules=rules, problems=(*file.problems, *clashes))
             read[name] = file
             owners.update(dict.fromkeys((rule.id for rule in file.rules), name))
+        let_go()
         return RuleBook(
             files=read, rules=RuleSet(rule for file in read.values() for rule in file.rules)
         )

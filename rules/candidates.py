@@ -78,6 +78,8 @@ def _of_term(term: Term, rarity: Rarity) -> frozenset[Atom] | None:
         return None
     if term.kind == "law":
         return frozenset([Atom("law", group, term.text)])
+    if term.kind == "forms":
+        return frozenset(Atom("word", group, word) for word in term.words)
     words, atoms = term.words, []
     if term.kind == "prefix":
         words, atoms = words[:-1], [Atom("prefix", group, words[-1])]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rules.entry import Entry
+from rules.forms import LANGUAGES
 from rules.language import QueryError, parse_query
 from rules.problems import DeskError, Problem, RuleError
 from rules.query import Node
@@ -15,7 +16,7 @@ from rules.visible import visible_text
 from rules.yamldoc import Document, Path, closest, read_yaml
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_RULE_KEYS = ("id", "title", "query", "sources", "tags", "notify", "tests")
+_RULE_KEYS = ("id", "title", "query", "languages", "sources", "tags", "notify", "tests")
 _EXAMPLE_KEYS = ("title", "summary", "text", "html", "url", "author", "source", "lang")
 
 
@@ -126,7 +127,7 @@ class _Reader:
             self._refuse(at, "R106", "the rule has no `query`", 'query: extorsi* OR "Ley 32108"')
             return None
         try:
-            return parse_query(query)
+            return parse_query(query, self._languages(path, item))
         except QueryError as error:
             line, column = self._document.place_within((*path, "query"), error.offset)
             self.problems.append(
@@ -140,6 +141,16 @@ class _Reader:
                 )
             )
             return None
+
+    def _languages(self, path: Path, item: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the languages of the rule's `forms:`; all that there are, where it names none."""
+        named = self._texts((*path, "languages"), item)
+        for index, language in enumerate(named):
+            if language not in LANGUAGES:
+                hint = "there are " + ", ".join(LANGUAGES)
+                at = (*path, "languages", index)
+                self._refuse(at, "R111", f"there is no language `{language}`", hint)
+        return tuple(language for language in named if language in LANGUAGES) or LANGUAGES
 
     def _sources(
         self, path: Path, item: Mapping[str, Any]

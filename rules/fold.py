@@ -76,6 +76,11 @@ def fold(text: str, *, addresses: bool = False) -> Folded:
     return Folded([word for word, _, _ in tokens], lambda: [token[1:] for token in tokens])
 
 
+def folded_letters(word: str) -> str:
+    """Return the letters of one *word*, folded."""
+    return word.translate(_TABLE)
+
+
 def folded_words(text: str) -> tuple[str, ...]:
     """Return the folded words of a part of a query."""
     return fold(text, addresses=True).words

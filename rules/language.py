@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -12,7 +13,8 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
 from rules.fold import folded_words, plain
-from rules.query import SCOPES, And, Count, Near, Node, Not, Or, Term, both
+from rules.forms import LANGUAGES, forms
+from rules.query import SCOPES, And, Count, Near, Node, Not, Or, Term, both, changed
 from rules.yamldoc import closest
 
 LONGEST = 20_000
@@ -21,6 +23,7 @@ _LONGEST_PATTERN = 1_000
 _MOST_ATOMS = 12
 _SMART = str.maketrans("“”„«»", '"""""')
 _MARKS = {"law", "exact"}
+_KNOWN = (*SCOPES, "exact", "forms", "law")
 
 _GRAMMAR = r"""
 start: any_of
@@ -32,6 +35,7 @@ near: item (NEAR item)*
 ?item: "(" any_of ")" -> group
      | FIELD item -> scoped
      | COUNT item ")" ATLEAST -> count
+     | FORMS item -> forms
      | term
 term: WINDOW -> window
     | PHRASE -> phrase
@@ -43,6 +47,7 @@ AND.9: /AND(?=[\s()"]|$)/
 NOT.9: /NOT(?=[\s()"]|$)/
 NEAR.9: /O?NEAR\/\d{1,4}(?=[\s()"]|$)/
 COUNT.8: /count\(/
+FORMS.8: /forms(?:\([^()"]*\))?:(?=\S)/
 ATLEAST.8: />=\s*\d{1,4}/
 FIELD.7: /[A-Za-z_]+:(?=\S)/
 WINDOW.6: /"[^"]*"~\d*/
@@ -64,8 +69,11 @@ class QueryError(Exception):
         self.hint = hint
 
 
-def parse_query(text: str) -> Node:
-    """Return the tree of the query *text*; raise QueryError, and nothing else."""
+def parse_query(text: str, languages: Sequence[str] = LANGUAGES) -> Node:
+    """Return the tree of the query *text*; raise QueryError, and nothing else.
+
+    *languages* are those of `forms:` where it names none.
+    """
     if len(text) > LONGEST:
         raise QueryError(
             0, "Q101", "the query is longer than 20,000 characters", "make it two rules"
@@ -84,6 +92,7 @@ def parse_query(text: str) -> Node:
         raise
     except UnexpectedInput as error:
         raise _unexpected(error, text) from error
+    tree = _spoken(tree, languages)
     _sensible(tree)
     return tree
 
@@ -208,13 +217,31 @@ class _Builder(Transformer[Token, Any]):
             raise QueryError(_at(least), "Q108", "count() >= 0 always holds", "write 1 or more")
         return Count(term, number)
 
+    def forms(self, token: Token, node: Node) -> Node:
+        if not isinstance(node, Term) or node.kind not in {"word", "phrase"} or node.field:
+            raise QueryError(_at(token), "Q112", "`forms:` takes one word", "forms(es):extorsión")
+        if len(node.words) != 1:
+            hint = "the forms of each: (forms:cobro NEAR/3 forms:cupo)"
+            raise QueryError(_at(token), "Q112", "`forms:` takes one word", hint)
+        written = str(token)[len("forms") : -1].strip("()")
+        options = [option.strip() for option in written.split(",") if option.strip()]
+        for option in options:
+            if not option.startswith("-") and option not in LANGUAGES:
+                hint = (
+                    "there are "
+                    + ", ".join(LANGUAGES)
+                    + "; a form is vetoed with -: forms(es,-x):y"
+                )
+                raise QueryError(_at(token), "Q116", f"there is no language `{option}`", hint)
+        return Term("forms", node.text, node.words, options=",".join(options))
+
     def scoped(self, token: Token, node: Node) -> Node:
         name = str(token)[:-1]
         if name in _MARKS:
             return _marked(name, token, node)
         if name not in SCOPES:
-            near = closest(name, [*SCOPES, *_MARKS])
-            known = ", ".join(f"{scope}:" for scope in [*SCOPES, *sorted(_MARKS)])
+            near = closest(name, _KNOWN)
+            known = ", ".join(f"{scope}:" for scope in _KNOWN)
             hint = f"did you mean `{near}:`?" if near else f"there are {known}; or use quotes"
             raise QueryError(_at(token), "Q109", f"there is no scope `{name}:`", hint)
         return _within(name, token, node)
@@ -274,23 +301,28 @@ def _marked(name: str, token: Token, node: Node) -> Node:
 
 
 def _within(name: str, token: Token, node: Node) -> Node:
-    match node:
-        case Term(kind, text, words, field, slop):
-            if field and field != name:
-                message = f"`{name}:` and `{field}:` at once can never hold"
-                raise QueryError(_at(token), "Q109", message, "keep one of them")
-            return Term(kind, text, words, name, slop)
-        case And(parts):
-            return And(tuple(_within(name, token, part) for part in parts))
-        case Or(parts):
-            return Or(tuple(_within(name, token, part) for part in parts))
-        case Not(part):
-            return Not(_within(name, token, part))
-        case Near(left, right, distance, ordered):
-            sides = (_within(name, token, left), _within(name, token, right))
-            return Near(sides[0], sides[1], distance, ordered)  # type: ignore[arg-type]
-        case Count(term, least):
-            return Count(_within(name, token, term), least)  # type: ignore[arg-type]
+    def scoped(term: Term) -> Term:
+        if term.field and term.field != name:
+            message = f"`{name}:` and `{term.field}:` at once can never hold"
+            raise QueryError(_at(token), "Q109", message, "keep one of them")
+        return replace(term, field=name)
+
+    return changed(node, scoped)
+
+
+def _spoken(tree: Node, languages: Sequence[str]) -> Node:
+    """Return *tree* with the forms of each word that asks for them; *languages* are the usual ones."""
+
+    def spoken(term: Term) -> Term:
+        if term.kind != "forms":
+            return term
+        options = [option for option in term.options.split(",") if option]
+        vetoed = [option[1:] for option in options if option.startswith("-")]
+        named = [option for option in options if not option.startswith("-")] or list(languages)
+        words = forms(term.text, named, vetoed)
+        return replace(term, words=words, options=",".join((*named, *(f"-{v}" for v in vetoed))))
+
+    return changed(tree, spoken)
 
 
 def _has_places(node: Node) -> bool:

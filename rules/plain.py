@@ -85,6 +85,9 @@ class Field:
                 return ((c.first, c.last) for c in self.laws.get(term.text, ()))
             case "window":
                 return self._windows(term)
+            case "forms":
+                found = self.index.keys() & set(term.words)
+                return ((at, at) for word in found for at in self.index[word])
             case _:
                 return self._phrases(term.words, open_end=term.kind == "prefix")
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 FIELDS = ("title", "summary", "text", "url", "author", "source", "lang", "tag")
 SCOPES = ("title", "text", "url", "author", "source", "lang", "tag")
 
-Kind = Literal["word", "phrase", "prefix", "window", "regex", "law", "exact"]
+Kind = Literal["word", "phrase", "prefix", "window", "regex", "law", "exact", "forms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,9 @@ class Term:
     """A leaf: something that stands, or does not stand, in an entry's text.
 
     *text* is the term as written, without its marks; *words* are its folded
-    words. *field* limits it to one scope, or is "" for title, summary and
-    text. *slop* is how many other words a window may hold.
+    words, and for forms each one that it may stand in. *field* limits it to one
+    scope, or is "" for title, summary and text. *slop* is how many other words a
+    window may hold. *options* are the languages of forms and its vetoes.
     """
 
     kind: Kind
@@ -26,6 +27,7 @@ class Term:
     words: tuple[str, ...] = ()
     field: str = ""
     slop: int = 0
+    options: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,24 @@ def both(kind: type[And | Or], parts: Iterable[Node]) -> Node:
     for part in parts:
         flat.extend(part.parts if isinstance(part, kind) else [part])
     return flat[0] if len(flat) == 1 else kind(tuple(flat))
+
+
+def changed(node: Node, change: Callable[[Term], Term]) -> Node:
+    """Return *node* with every term in it changed."""
+    match node:
+        case Term():
+            return change(node)
+        case And(parts):
+            return And(tuple(changed(part, change) for part in parts))
+        case Or(parts):
+            return Or(tuple(changed(part, change) for part in parts))
+        case Not(part):
+            return Not(changed(part, change))
+        case Near(left, right, distance, ordered):
+            sides = (changed(left, change), changed(right, change))
+            return Near(sides[0], sides[1], distance, ordered)  # type: ignore[arg-type]
+        case Count(term, least):
+            return Count(change(term), least)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -140,3 +160,6 @@ def _term(term: Term) -> str:
             return f'{scope}exact:"{term.text}"'
         case "law":
             return f"{scope}law:{term.text}"
+        case "forms":
+            options = f"({term.options})" if term.options else ""
+            return f"{scope}forms{options}:{term.text}"

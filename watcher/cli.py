@@ -162,14 +162,14 @@ def match(
 def explain(
     context: typer.Context,
     rule: Annotated[str, typer.Argument(metavar="RULE")],
-    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", show_default=False)] = None,
     rules: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="A rule file or a folder of them [the desk's]."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show what of a rule held for an article, and what did not."""
+    """Show what of a rule held for an article, and what did not; without FILE, what it asks for."""
     from watcher.commands.rules import explain as command
 
     command(context.obj, rule, file, rules, json=json)

@@ -16,6 +16,7 @@ from rich.tree import Tree
 from rules import DeskError, Entry, Rule, RuleBook, RuleSet, library_files
 from rules.explain import Explained
 from rules.explain import explain as explained
+from rules.query import Term, print_query, walk
 from rules.visible import visible_text
 from watcher.commands.errors import UsageError
 from watcher.commands.output import err, out, progress, write_json, write_json_line
@@ -40,9 +41,17 @@ def match(desk: Path | None, files: list[Path], where: Path | None) -> None:
         sys.exit(1)
 
 
-def explain(desk: Path | None, rule_id: str, file: Path, where: Path | None, *, json: bool) -> None:
-    """Write the tree of the rule with what held for the article in *file*; exit 1 without a match."""
+def explain(
+    desk: Path | None, rule_id: str, file: Path | None, where: Path | None, *, json: bool
+) -> None:
+    """Write the tree of the rule with what held for the article in *file*; exit 1 without a match.
+
+    Without a file, write what the rule asks for, the forms of its words spelt out.
+    """
     (rule,) = chosen(rules_at(desk, where), [rule_id])
+    if file is None:
+        _write_asked(rule, json=json)
+        return
     found = list(_articles([file]))
     if len(found) != 1 or isinstance(found[0], Bad):
         reason = (
@@ -56,6 +65,23 @@ def explain(desk: Path | None, rule_id: str, file: Path, where: Path | None, *, 
         out().print(_as_tree(verdict, Tree(f"[bold]{escape(rule.id)}[/]: {escape(rule.title)}")))
     if not verdict.held:
         sys.exit(1)
+
+
+def _write_asked(rule: Rule, *, json: bool) -> None:
+    spelt = {
+        print_query(term): term.words
+        for term in walk(rule.tree)
+        if isinstance(term, Term) and term.kind == "forms"
+    }
+    if json:
+        query = print_query(rule.tree)
+        write_json({"rule": rule.id, "version": rule.version, "query": query, "forms": spelt})
+        return
+    out().print(f"[bold]{escape(rule.id)}[/]: {escape(rule.title)}")
+    out().print(print_query(rule.tree), markup=False)
+    for term, words in spelt.items():
+        out().print(f"\n{escape(term)} stands for {len(words)} words:")
+        out().print(" ".join(words), markup=False)
 
 
 @dataclass(frozen=True, slots=True)
