@@ -6,7 +6,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +78,22 @@ class _Sign:
     """A sign on the door: a file lock that each process with the store open shares.
 
     The kernel takes it down with the process, however that ends. Who can have
-    it alone for a moment knows that all others are gone.
+    it alone for a moment knows that all others are gone. Where the file system
+    knows no locks, nobody is ever sure of that, and leases have to run out.
     """
 
     def __init__(self, name: str) -> None:
-        self._file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"the file {name} cannot be opened: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.was_first = True
-        except BlockingIOError:
+        except OSError:
             self.was_first = False
-        fcntl.flock(self._file, fcntl.LOCK_SH)
+        with suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def close(self) -> None:
         os.close(self._file)

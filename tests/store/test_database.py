@@ -136,6 +136,12 @@ def test_a_store_whose_folder_cannot_be_made_is_named_in_words(tmp_path: Path) -
         Database.open(f"sqlite:///{tmp_path / 'data' / 'tocsin.db'}")
 
 
+def test_a_lock_file_that_cannot_be_opened_is_named_in_words(tmp_path: Path) -> None:
+    (tmp_path / "tocsin.db.lock").mkdir()
+    with pytest.raises(StoreError, match=r"tocsin\.db\.lock cannot be opened"):
+        Database.open(f"sqlite:///{tmp_path / 'tocsin.db'}")
+
+
 @pytest.mark.parametrize("url", ["postgresql://db/tocsin", "sqlite://", "tocsin.db", ""])
 def test_another_kind_of_store_is_refused_with_the_form_that_works(url: str) -> None:
     with pytest.raises(StoreError, match=r"sqlite:///data/tocsin\.db"):
