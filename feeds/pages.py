@@ -70,8 +70,9 @@ class Pages:
         return self._page("match.html", path, match=match, fields=fields, others=others)
 
     def sources(self, sources: Sequence[Source]) -> str:
-        """Return the page that shows each source and its health."""
-        return self._page("sources.html", "sources", sources=sources)
+        """Return the page that shows each source and its health, those in trouble first."""
+        ordered = sorted(sources, key=lambda one: (not one.spec.enabled, not one.error, one.name))
+        return self._page("sources.html", "sources", sources=ordered)
 
     def absent(self, title: str, text: str) -> str:
         """Return the page that says that something is not here."""

@@ -260,6 +260,27 @@ def test_a_failing_source_is_shown_with_its_reason(desk: Desk) -> None:
     assert error in row.text()
 
 
+def test_a_page_of_several_rules_says_which_of_them_each_match_is_of(desk: Desk) -> None:
+    desk.find(an_entry("1", title="T"), "law-32108", "extortion", at=NOON)
+    credits = [
+        node.text() for node in LexborHTMLParser(desk.client.get("/topics/all").text).css(".credit")
+    ]
+    assert sorted(line.split(" · ")[0] for line in credits) == ["Rule extortion", "Rule law-32108"]
+
+
+def test_sources_in_trouble_stand_first_and_those_that_are_off_last(desk: Desk) -> None:
+    desk.database.sync_sources(
+        [a_source("a-off", enabled=False), a_source("b-well"), a_source("c-failing")], NOON
+    )
+    claim = desk.database.claim("c-failing", NOON, timedelta(minutes=1), due_only=False)
+    assert claim is not None
+    desk.database.commit(
+        Poll(source="c-failing", token=claim.token, at=NOON, next_poll_at=NOON, error="500")
+    )
+    rows = LexborHTMLParser(desk.client.get("/sources").text).css("tbody tr")
+    assert [row.attributes["id"] for row in rows] == ["c-failing", "b-well", "a-off"]
+
+
 def test_readiness_says_why_it_is_not(desk: Desk) -> None:
     assert desk.client.get("/readyz").status_code == 200
     assert desk.client.get("/livez").status_code == 200
