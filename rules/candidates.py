@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
+from rules.law import CITED
 from rules.plain import Page
 from rules.query import And, Count, Near, Node, Not, Or, Term, walk
 
-Kind = Literal["word", "prefix", "law"]
+Kind = Literal["word", "prefix", "law", "decree", "bill"]
 
 _RECOUNT_AT = (64, 512, 4096)
 """After so many entries, anchors are chosen anew by how often words were seen."""
@@ -42,7 +43,7 @@ class Rarity:
 
     def cost(self, atom: Atom) -> float:
         """Return how much an atom lets through: the share of entries that hold it, in percent."""
-        if atom.kind == "law":
+        if atom.kind in CITED:
             return _UNSEEN
         if atom.group in {"lang", "source"}:
             return 100.0
@@ -76,8 +77,8 @@ def _of_term(term: Term, rarity: Rarity) -> frozenset[Atom] | None:
     group = "" if term.field in {"", "title", "text"} else term.field
     if term.kind == "regex":
         return None
-    if term.kind == "law":
-        return frozenset([Atom("law", group, term.text)])
+    if term.kind in CITED:
+        return frozenset([Atom(cast("Kind", term.kind), group, term.text)])
     if term.kind == "forms":
         return frozenset(Atom("word", group, word) for word in term.words)
     words, atoms = term.words, []
@@ -121,8 +122,8 @@ class Candidates:
             for word in page.words(group):
                 if (rules := index.get(word[:length])) is not None:
                     found.update(rules)
-        for group, index in self._laws.items():
-            for number in index.keys() & page.laws(group):
+        for (group, kind), index in self._cited.items():
+            for number in index.keys() & page.cited(group, kind):
                 found.update(index[number])
         self._count(words)
         return sorted(found)
@@ -139,7 +140,7 @@ class Candidates:
         always: list[int] = []
         words: dict[str, dict[str, list[int]]] = {}
         prefixes: dict[tuple[str, int], dict[str, list[int]]] = {}
-        laws: dict[str, dict[str, list[int]]] = {}
+        cited: dict[tuple[str, str], dict[str, list[int]]] = {}
         for number, tree in enumerate(self._trees):
             atoms = anchor(tree, self._rarity)
             if atoms is None:
@@ -151,9 +152,9 @@ class Candidates:
                 elif atom.kind == "prefix":
                     index = prefixes.setdefault((atom.group, len(atom.text)), {})
                 else:
-                    index = laws.setdefault(atom.group, {})
+                    index = cited.setdefault((atom.group, atom.kind), {})
                 index.setdefault(atom.text, []).append(number)
         self._always = tuple(always)
         self._words_of: Mapping[str, Mapping[str, list[int]]] = words
         self._prefixes: Mapping[tuple[str, int], Mapping[str, list[int]]] = prefixes
-        self._laws: Mapping[str, Mapping[str, list[int]]] = laws
+        self._cited: Mapping[tuple[str, str], Mapping[str, list[int]]] = cited

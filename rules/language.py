@@ -14,6 +14,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from rules.fold import folded_words, plain
 from rules.forms import LANGUAGES, forms
+from rules.law import CITED
 from rules.query import SCOPES, And, Count, Near, Node, Not, Or, Term, both, changed
 from rules.yamldoc import closest
 
@@ -22,8 +23,8 @@ _DEEPEST = 60
 _LONGEST_PATTERN = 1_000
 _MOST_ATOMS = 12
 _SMART = str.maketrans("“”„«»", '"""""')
-_MARKS = {"law", "exact"}
-_KNOWN = (*SCOPES, "exact", "forms", "law")
+_MARKS = {*CITED, "exact"}
+_KNOWN = (*SCOPES, "exact", "forms", *CITED)
 
 _GRAMMAR = r"""
 start: any_of
@@ -294,10 +295,11 @@ def _marked(name: str, token: Token, node: Node) -> Node:
         raise QueryError(_at(token), "Q112", f"`{name}:` takes one word or phrase", f'{name}:"…"')
     if name == "exact":
         return Term("exact", node.text, node.words)
-    number = "".join(node.words)
+    number = "".join(node.words).lstrip("0")
     if not number.isdecimal() or len(number) > 7:
-        raise QueryError(_at(token), "Q112", "`law:` takes the number of a law", "law:32108")
-    return Term("law", number, (number,))
+        message = f"`{name}:` takes the number of a {name}"
+        raise QueryError(_at(token), "Q112", message, f"{name}:32108")
+    return Term(name, number, (number,))  # type: ignore[arg-type]
 
 
 def _within(name: str, token: Token, node: Node) -> Node:

@@ -1,4 +1,7 @@
-"""Finds laws that a text cites by number, in Spanish, English, Portuguese and French."""
+"""Finds laws, decrees and bills that a text cites by number, in four languages.
+
+They are Spanish, English, Portuguese and French.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,34 @@ _DRAFT = frozenset(
     ["proyecto", "projeto", "projet", "anteproyecto", "propuesta", "proposicion", "proposta"]
 )
 _OTHER = frozenset(["decreto", "decretos", "decree", "by", "bill", "bills"])
+_DECREE = frozenset(
+    ["decreto", "decretos", "decree", "decrees", "decret", "decrets", "dleg", "leg"]
+)
+_OF_DECREE = frozenset(
+    [
+        "legislativo",
+        "legislativos",
+        "supremo",
+        "supremos",
+        "urgencia",
+        "de",
+        "ley",
+        "lei",
+        "loi",
+        "law",
+        "legislative",
+        "supreme",
+        "emergency",
+        "executivo",
+        "executive",
+        "presidencial",
+        "presidential",
+    ]
+)
+_BILL = frozenset(
+    ["proyecto", "proyectos", "projeto", "projetos", "projet", "projets", "bill", "bills"]
+)
+_OF_BILL = frozenset(["de", "ley", "lei", "loi", "house", "senate"])
 _TO_NUMBER = re.compile(r"[\s#(\[\"“«'‘’\u200b]*|[-–—]")
 _TO_SIGN = re.compile(r"[\s#(\[\"“«'‘’,\u200b-]*")
 _AFTER_SIGN = re.compile(r"[\s.°ºª:#\u200b-]*")
@@ -43,6 +74,26 @@ _IN_LIST = re.compile(r"\s*[,;]?\s*\)?")
 _GROUP = re.compile(r"[.,'’ \u00a0\u2007\u2009\u202f]|&nbsp;|&#160;")
 _BEFORE_BRACKET = 12
 _NEAR = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """What is cited: the words that name it, those that may stand before its number.
+
+    *dated* says whether a year and an office may follow the number: 5981/2023-CR.
+    """
+
+    heads: frozenset[str]
+    between: frozenset[str]
+    dated: bool = False
+
+
+CITED = ("law", "decree", "bill")
+_KINDS = {
+    "law": _Kind(heads=_LAW, between=_KIND),
+    "decree": _Kind(heads=_DECREE, between=_OF_DECREE, dated=True),
+    "bill": _Kind(heads=_BILL, between=_OF_BILL, dated=True),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +105,15 @@ class Citation:
     last: int
 
 
-def citations(text: str, folded: Folded) -> Mapping[str, tuple[Citation, ...]]:
-    """Return the laws that *text* cites, by number."""
-    if _LAW.isdisjoint(folded.words):
+def citations(text: str, folded: Folded, kind: str = "law") -> Mapping[str, tuple[Citation, ...]]:
+    """Return what *text* cites of a *kind* (law, decree or bill), by number without leading zeros."""
+    heads = _KINDS[kind].heads
+    if heads.isdisjoint(folded.words):
         return {}
-    reader = _Reader(text, folded)
+    reader = _Reader(text, folded, _KINDS[kind])
     found: dict[str, list[Citation]] = {}
     for at, word in enumerate(folded.words):
-        if word in _LAW and reader.is_law(at):
+        if word in heads and reader.is_named(at):
             for citation in reader.cited(at):
                 found.setdefault(citation.number, []).append(citation)
     return {
@@ -71,16 +123,21 @@ def citations(text: str, folded: Folded) -> Mapping[str, tuple[Citation, ...]]:
 
 
 class _Reader:
-    def __init__(self, text: str, folded: Folded) -> None:
+    def __init__(self, text: str, folded: Folded, kind: _Kind) -> None:
+        self._kind = kind
         self._text = text
         self._words = folded.words
         self._starts = folded.starts
         self._ends = folded.ends
 
-    def is_law(self, at: int) -> bool:
-        """Tell whether the law word at *at* names a law, not a draft, a decree or a by-law."""
+    def is_named(self, at: int) -> bool:
+        """Tell whether the word at *at* names what is looked for: no draft or by-law for a law."""
         if at and self._gap(at - 1) in {"-", "‑"}:
             return False
+        if self._words[at] == "leg":
+            return at > 0 and self._words[at - 1] == "d"
+        if self._kind.heads is not _LAW:
+            return True
         before = [
             word
             for word in self._words[max(0, at - 4) : at]
@@ -97,14 +154,15 @@ class _Reader:
             first = at if not found and start - at <= _NEAR else start
             found.append(Citation(number, first, last))
             start = self._next_in_list(last)
-        return found or self._in_brackets(at)
+        return found or (self._in_brackets(at) if self._kind.heads is _LAW else [])
 
     def _to_number(self, at: int) -> int | None:
         """Return where the number after the law word at *at* begins."""
         here = at + 1
-        while here < len(self._words) and self._words[here] in _KIND:
+        while here < len(self._words) and self._words[here] in self._kind.between:
             here += 1
-        return self._past_signs(here, _TO_NUMBER)
+        shortened = self._words[at] in {"leg", "dleg"}
+        return self._past_signs(here, _AFTER_SIGN if shortened else _TO_NUMBER)
 
     def _past_signs(self, here: int, gap: re.Pattern[str]) -> int | None:
         signed = False
@@ -132,9 +190,9 @@ class _Reader:
             return None
         after = self._gap(last)
         glued = last + 1 < len(self._words) and self._words[last + 1].isdecimal()
-        if glued and after in {"-", "–", "/", "‑"}:
+        if glued and after in {"-", "–", "/", "‑"} and not self._kind.dated:
             return None
-        return number, last
+        return number.lstrip("0") or "0", last
 
     def _continues(self, last: int, separator: str) -> bool:
         return (

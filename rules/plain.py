@@ -43,6 +43,7 @@ class Field:
         self.rank = FIELDS.index(name)
         self.text = text
         self._addresses = name not in _DEFAULT
+        self._cited: dict[str, Mapping[str, tuple[Citation, ...]]] = {}
 
     @cached_property
     def folded(self) -> Folded:
@@ -62,10 +63,11 @@ class Field:
         """Return the different words, for prefixes to be looked up in."""
         return sorted(self.index)
 
-    @cached_property
-    def laws(self) -> Mapping[str, tuple[Citation, ...]]:
-        """Return the laws that the text cites, by number."""
-        return citations(self.text, self.folded)
+    def cited(self, kind: str) -> Mapping[str, tuple[Citation, ...]]:
+        """Return the laws, decrees or bills that the text cites, by number."""
+        if kind not in self._cited:
+            self._cited[kind] = citations(self.text, self.folded, kind)
+        return self._cited[kind]
 
     def hits(self, term: Term) -> list[Hit]:
         """Return every place of *term* in this field."""
@@ -81,8 +83,8 @@ class Field:
 
     def _words(self, term: Term) -> Iterable[tuple[int, int]]:
         match term.kind:
-            case "law":
-                return ((c.first, c.last) for c in self.laws.get(term.text, ()))
+            case "law" | "decree" | "bill":
+                return ((c.first, c.last) for c in self.cited(term.kind).get(term.text, ()))
             case "window":
                 return self._windows(term)
             case "forms":
@@ -194,11 +196,11 @@ class Page:
             self._words[group] = frozenset().union(*(field.folded.words for field in fields))
         return self._words[group]
 
-    def laws(self, group: str) -> frozenset[str]:
-        """Return the numbers of the laws that are cited there."""
+    def cited(self, group: str, kind: str) -> frozenset[str]:
+        """Return the numbers of the laws, decrees or bills that are cited there."""
         names = _DEFAULT if not group else (group,)
         fields = [self._fields[name] for name in names if name in self._fields]
-        return frozenset().union(*(field.laws for field in fields))
+        return frozenset().union(*(field.cited(kind) for field in fields))
 
     def hits(self, term: Term) -> list[Hit]:
         """Return every place of *term*, in the order of fields and offsets."""

@@ -9,7 +9,9 @@ from typing import Literal
 FIELDS = ("title", "summary", "text", "url", "author", "source", "lang", "tag")
 SCOPES = ("title", "text", "url", "author", "source", "lang", "tag")
 
-Kind = Literal["word", "phrase", "prefix", "window", "regex", "law", "exact", "forms"]
+Kind = Literal[
+    "word", "phrase", "prefix", "window", "regex", "law", "decree", "bill", "exact", "forms"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,8 @@ def _term(term: Term) -> str:
             return f"{scope}/{term.text}/"
         case "exact":
             return f'{scope}exact:"{term.text}"'
-        case "law":
-            return f"{scope}law:{term.text}"
+        case "law" | "decree" | "bill":
+            return f"{scope}{term.kind}:{term.text}"
         case "forms":
             options = f"({term.options})" if term.options else ""
             return f"{scope}forms{options}:{term.text}"

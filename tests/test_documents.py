@@ -16,7 +16,7 @@ from tests.journeys.running import tocsin
 ROOT = Path(__file__).parent.parent
 LANGUAGE = (ROOT / "rules" / "README.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^\| (`.+?`(?: or `.+?`)*) \| ", LANGUAGE, re.MULTILINE)
-QUERIES = [query for cell in EXAMPLES for query in re.findall(r"`(.+?)`", cell)][:19]
+QUERIES = [query for cell in EXAMPLES for query in re.findall(r"`(.+?)`", cell)][:21]
 
 
 def holds(query: str, text: str, **fields: str) -> bool:
@@ -53,6 +53,7 @@ def test_every_query_of_the_language_by_example_can_be_read(query: str) -> None:
             ["Ley N.° 32.108", "Law No. 32,108", "loi n° 32 108", "leyes 32107 y 32108"],
             ["ley 132108", "Exp. 32108-2024"],
         ),
+        ("decree:1731", ["D. Leg. 1731", "Decreto Supremo 1731-2024-PCM"], ["Ley 1731"]),
         ("exact:APEC", ["APEC"], ["Apec"]),
         ("count(extorsion) >= 3", ["extorsión " * 3], ["extorsión " * 2]),
         ("/ley(es)? pro.?crimen/", ["La LEY pro crimen", "leyes procrimen"], ["ley del crimen"]),

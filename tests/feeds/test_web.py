@@ -262,10 +262,10 @@ def test_a_failing_source_is_shown_with_its_reason(desk: Desk) -> None:
 
 def test_a_page_of_several_rules_says_which_of_them_each_match_is_of(desk: Desk) -> None:
     desk.find(an_entry("1", title="T"), "law-32108", "extortion", at=NOON)
-    credits = [
+    shown = [
         node.text() for node in LexborHTMLParser(desk.client.get("/topics/all").text).css(".credit")
     ]
-    assert sorted(line.split(" · ")[0] for line in credits) == ["Rule extortion", "Rule law-32108"]
+    assert sorted(line.split(" · ")[0] for line in shown) == ["Rule extortion", "Rule law-32108"]
 
 
 def test_sources_in_trouble_stand_first_and_those_that_are_off_last(desk: Desk) -> None:

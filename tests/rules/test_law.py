@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rules import Entry, Rule, RuleSet
 from rules.fold import fold
+from rules.language import parse_query
 from rules.law import citations
 
 
@@ -64,3 +66,46 @@ def test_a_law_is_found_in_every_spelling(text: str, quote: str) -> None:
 )
 def test_what_only_looks_like_the_law_is_not_found(text: str) -> None:
     assert "32108" not in cited(text)
+
+
+def holds(query: str, text: str) -> bool:
+    rule = Rule(id="r", title="r", query=query, tree=parse_query(query))
+    return bool(RuleSet([rule]).match(Entry(key="1", text=text)))
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("decree:1731", "El Decreto Legislativo N.° 1731 modifica la Ley 30077"),
+        ("decree:1731", "D. Leg. 1731"),
+        ("decree:25475", "Decreto Ley 25475"),
+        ("decree:25475", "Decree-Law No. 25475"),
+        ("decree:15", "Decreto Supremo N.º 015-2024-PCM"),
+        ("decree:15", "el Decreto de Urgencia 015-2020"),
+        ("decree:9876", "o decreto nº 9.876"),
+        ("decree:2024", "le décret n° 2024-123"),
+        ("bill:5981", "Proyecto de Ley 5981/2023-CR"),
+        ("bill:5981", "los proyectos de ley 5981, 6000 y 7002"),
+        ("bill:7002", "los proyectos de ley 5981, 6000 y 7002"),
+        ("bill:245", "Senate passes Bill No. 245"),
+        ("bill:3000", "Projeto de Lei nº 3000/2023"),
+    ],
+)
+def test_decrees_and_bills_are_found_by_their_numbers(query: str, text: str) -> None:
+    assert holds(query, text)
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("decree:1731", "Ley 1731"),
+        ("decree:32108", "Ley N.° 32108"),
+        ("bill:5981", "Ley 5981"),
+        ("law:5981", "Proyecto de Ley 5981/2023-CR"),
+        ("law:1731", "Decreto Legislativo 1731"),
+        ("bill:2023", "Proyecto de Ley 5981/2023-CR"),
+        ("decree:1731", "Decreto 11731"),
+    ],
+)
+def test_a_law_is_no_decree_and_no_bill(query: str, text: str) -> None:
+    assert not holds(query, text)
