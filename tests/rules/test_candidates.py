@@ -21,8 +21,8 @@ def terms() -> st.SearchStrategy[Term]:
 
     def made(kind: str, words: list[str], field: str, slop: int) -> Term:
         folded = tuple(word.lower() for word in words)
-        if kind == "law":
-            return Term("law", "32108", ("32108",), field)
+        if kind in {"law", "decree"}:
+            return Term(kind, "32108", ("32108",), field)  # type: ignore[arg-type]
         if kind == "prefix":
             return Term("prefix", words[0][:3], (folded[0][:3],), field)
         if kind == "exact":
@@ -33,7 +33,9 @@ def terms() -> st.SearchStrategy[Term]:
             return Term("word", words[0], folded[:1], field)
         return Term(kind, " ".join(words), folded, field, slop if kind == "window" else 0)  # type: ignore[arg-type]
 
-    kinds = st.sampled_from(["word", "word", "phrase", "window", "prefix", "law", "exact", "regex"])
+    kinds = st.sampled_from(
+        ["word", "word", "phrase", "window", "prefix", "law", "decree", "exact", "regex"]
+    )
     return st.builds(made, kinds, st.lists(word, min_size=1, max_size=3), field, st.integers(0, 3))
 
 
@@ -56,6 +58,7 @@ TEXTS = st.lists(
             *WORDS,
             "Ley N.° 32.108",
             "leyes 32107 y 32108",
+            "Decreto 32108-2024",
             "https://x.org/APEC",
             "EXTORSIÓN",
             ".",
