@@ -93,8 +93,18 @@ def _cheapest(anchors: Iterable[frozenset[Atom] | None], rarity: Rarity) -> froz
     return min(known, key=lambda one: sum(map(rarity.cost, one)), default=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Index:
+    """From what stands in an entry to the rules that it is an anchor of; made whole, never changed."""
+
+    always: tuple[int, ...]
+    words: Mapping[str, Mapping[str, list[int]]]
+    prefixes: Mapping[tuple[str, int], Mapping[str, list[int]]]
+    cited: Mapping[tuple[str, str], Mapping[str, list[int]]]
+
+
 class Candidates:
-    """The anchors of many rules, turned round: from what stands in an entry to the rules."""
+    """The anchors of many rules, turned round. Several threads may ask at once."""
 
     def __init__(self, trees: Sequence[Node]) -> None:
         self._trees = trees
@@ -106,26 +116,23 @@ class Candidates:
             if isinstance(term, Term)
             for word in term.words
         )
-        self._choose()
+        self._index = self._chosen()
 
     def of(self, page: Page) -> list[int]:
         """Return the indexes of the rules that *page* can match, in order."""
-        words = page.words("")
-        found = set(self._always)
-        for word in self._words_of[""].keys() & words if "" in self._words_of else ():
-            found.update(self._words_of[""][word])
-        for group, index in self._words_of.items():
-            if group:
-                for word in index.keys() & page.words(group):
-                    found.update(index[word])
-        for (group, length), index in self._prefixes.items():
+        index = self._index
+        found = set(index.always)
+        for group, rules in index.words.items():
+            for word in rules.keys() & page.words(group):
+                found.update(rules[word])
+        for (group, length), rules in index.prefixes.items():
             for word in page.words(group):
-                if (rules := index.get(word[:length])) is not None:
-                    found.update(rules)
-        for (group, kind), index in self._cited.items():
-            for number in index.keys() & page.cited(group, kind):
-                found.update(index[number])
-        self._count(words)
+                if (begun := rules.get(word[:length])) is not None:
+                    found.update(begun)
+        for (group, kind), rules in index.cited.items():
+            for number in rules.keys() & page.cited(group, kind):
+                found.update(rules[number])
+        self._count(page.words(""))
         return sorted(found)
 
     def _count(self, words: frozenset[str]) -> None:
@@ -134,9 +141,9 @@ class Candidates:
         self._rarity.entries += 1
         self._rarity.seen.update(words & self._vocabulary)
         if self._rarity.entries in _RECOUNT_AT:
-            self._choose()
+            self._index = self._chosen()
 
-    def _choose(self) -> None:
+    def _chosen(self) -> _Index:
         always: list[int] = []
         words: dict[str, dict[str, list[int]]] = {}
         prefixes: dict[tuple[str, int], dict[str, list[int]]] = {}
@@ -154,7 +161,4 @@ class Candidates:
                 else:
                     index = cited.setdefault((atom.group, atom.kind), {})
                 index.setdefault(atom.text, []).append(number)
-        self._always = tuple(always)
-        self._words_of: Mapping[str, Mapping[str, list[int]]] = words
-        self._prefixes: Mapping[tuple[str, int], Mapping[str, list[int]]] = prefixes
-        self._cited: Mapping[tuple[str, str], Mapping[str, list[int]]] = cited
+        return _Index(always=tuple(always), words=words, prefixes=prefixes, cited=cited)

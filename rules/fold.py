@@ -22,8 +22,12 @@ _LETTERS = str.maketrans(
 )
 _ENTITY = re.compile(r"&(?:amp;)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _TOKEN = re.compile(r"\d+|[^ \d]+")
+# Each run of letters is tried from its beginning alone, and without giving back: a hostile text
+# of a million dots must not be read a million times.
 _ADDRESS = re.compile(
-    r"""(?:https?://|www\.)[^\s<>"'”’»]+ | [\w.+-]+@[\w-]+(?:\.[\w-]+)+ | \b[\w-]+(?:\.[\w-]+)+/[^\s<>"'”’»]*""",
+    r"""(?:https?://|www\.)[^\s<>"'”’»]+
+      | (?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++
+      | (?<![\w.-])[\w-]++(?:\.[\w-]++)++/[^\s<>"'”’»]*""",
     re.VERBOSE,
 )
 
@@ -108,21 +112,22 @@ def _letter(char: str) -> str:
 
 
 class _Table(dict[int, str]):
-    """Folds character by character for str.translate; *odd* are those that change the length."""
+    """Changes character by character for str.translate; *odd* are those that change the length."""
 
-    def __init__(self) -> None:
+    def __init__(self, change: Callable[[str], str]) -> None:
         super().__init__()
         self.odd: set[str] = set()
+        self._change = change
 
     def __missing__(self, code: int) -> str:
-        folded = _folded(chr(code))
+        folded = self._change(chr(code))
         if len(folded) != 1:
             self.odd.add(chr(code))
         self[code] = folded
         return folded
 
 
-_TABLE = _Table()
+_TABLE = _Table(_folded)
 
 
 def _fast(text: str) -> str | None:
@@ -196,18 +201,43 @@ def _within_addresses(text: str) -> Callable[[int], bool] | None:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A text without accents and invisible characters, for regexes; *offsets* lead back."""
+    """A text without accents and invisible characters, for regexes; *offsets* lead back.
+
+    They are None where every character kept its place.
+    """
 
     text: str
-    offsets: tuple[tuple[int, int], ...]
+    offsets: tuple[tuple[int, int], ...] | None = None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where [start, end) of the plain text stands in the text as it was given."""
+        if self.offsets is None:
+            return start, end
         return self.offsets[start][0], self.offsets[end - 1][1]
 
 
 def plain(text: str) -> Plain:
     """Return *text* without accents and invisible characters; case and punctuation stay."""
+    bare = text.translate(_BARE)
+    if _BARE.odd.isdisjoint(text) and not ("&" in text and _ENTITY.search(text)):
+        return Plain(_without_addresses(bare, text))
+    return _plain_exactly(text)
+
+
+def _without_addresses(bare: str, text: str) -> str:
+    """Return *bare*, of the length of *text*, with blanks where addresses stand."""
+    if _within_addresses(text) is None:
+        return bare
+    pieces: list[str] = []
+    at = 0
+    for address in _ADDRESS.finditer(text):
+        start, end = address.span()
+        pieces += (bare[at:start], " " * (end - start))
+        at = end
+    return "".join((*pieces, bare[at:]))
+
+
+def _plain_exactly(text: str) -> Plain:
     chars: list[str] = []
     offsets: list[tuple[int, int]] = []
     for start, end, char in units(text):
@@ -234,3 +264,6 @@ def _bare(char: str) -> str:
         for c in decomposed
         if unicodedata.category(c) != "Mn"
     )
+
+
+_BARE = _Table(_bare)

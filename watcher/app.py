@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -18,7 +18,8 @@ import structlog
 
 from feeds.health import Health
 from feeds.outgoing import Outgoing
-from rules import Problem, RuleSet
+from rules import Match, Problem, RuleSet
+from store import Stored
 from store.database import Database, StoreError
 from watcher.bridge import Bridge
 from watcher.desk import DeskState, read_desk, reread
@@ -200,13 +201,8 @@ class App:
         while asked.rules and (
             page := await self.bridge(self.database.entries, now - REJUDGED, after)
         ):
-            found = [
-                (one.id, tuple(m for m in asked.match(one.entry) if m.rule not in one.matched))
-                for one in page
-            ]
-            added += await self.bridge(
-                self.database.add_matches, [item for item in found if item[1]], utc_now()
-            )
+            found = await self.bridge(_unmatched, asked, page)
+            added += await self.bridge(self.database.add_matches, found, utc_now())
             after = page[-1].id
         await self.bridge(
             self.database.mark_judged, {rule.id: rule.version for rule in asked.rules.values()}
@@ -233,6 +229,15 @@ async def opened(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[App]
     finally:
         await app.engine.settle(patience)
         await app.close()
+
+
+def _unmatched(asked: RuleSet, page: Sequence[Stored]) -> list[tuple[str, tuple[Match, ...]]]:
+    """Return the matches of *asked* on stored entries that the store does not have."""
+    found = (
+        (one.id, tuple(m for m in asked.match(one.entry) if m.rule not in one.matched))
+        for one in page
+    )
+    return [item for item in found if item[1]]
 
 
 def _touched(folder: Path, paths: set[Path]) -> bool:

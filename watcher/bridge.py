@@ -1,4 +1,4 @@
-"""The one way by which the asynchronous shell calls the synchronous store."""
+"""The one way by which the asynchronous shell calls the synchronous store and core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Bridge:
-    """A few threads in which the store waits for the disk, so that the event loop does not."""
+    """A few threads that wait for the disk and match articles, so that the event loop does not."""
 
     def __init__(self, threads: int = 4) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")

@@ -97,7 +97,8 @@ class Poller:
         if claim is None:
             return None
         known = await self._known(claim, entries)
-        poll = decide(
+        poll = await self._bridge(
+            decide,
             claim,
             entries,
             known,
@@ -117,7 +118,9 @@ class Poller:
             full = {e.key: e for e in await self._gatherer.with_full_text(source, new)}
             entries = tuple(full[entry.key] for entry in new)
         gap = interval(source, gathered.entries, self._pace)
-        return decide(
+        # In a thread: thousands of entries must not hold up those who wait for the web server.
+        return await self._bridge(
+            decide,
             claim,
             entries,
             known,

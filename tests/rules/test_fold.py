@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rules import fold as folding
@@ -40,3 +40,23 @@ def test_offsets_are_ordered_and_within_the_text(text: str) -> None:
 def test_the_fast_way_and_the_exact_way_agree(text: str) -> None:
     fast = folding._fast(text)
     assert fast is None or folding._placed(fast) == folding._exact(text)
+
+
+@given(st.text(alphabet=st.sampled_from("aÁñ ﬁ½\u0301\u00ad\u200b&;/.@w\n…İ"), max_size=30))
+@example("véase https://x.org/á y www.y.org")
+@example("a@b.org, extorsio\u0301n")
+def test_both_ways_of_plain_text_agree(text: str) -> None:
+    quick, exact = folding.plain(text), folding._plain_exactly(text)
+    assert quick.text == exact.text
+    for start in range(len(quick.text)):
+        assert quick.span(start, start + 1) == exact.span(start, start + 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a." * 400_000 + "@/", "a-" * 400_000 + "@/", "a" * 800_000 + " @/", "a.b/ x@y.z " * 70_000],
+    ids=["dots", "hyphens", "letters", "addresses"],
+)
+def test_a_hostile_text_is_folded_in_a_time_that_grows_with_its_length(text: str) -> None:
+    fold(text)  # quadratic, it would take hours
+    folding.plain(text)
