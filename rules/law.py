@@ -148,12 +148,13 @@ class _Reader:
     def cited(self, at: int) -> list[Citation]:
         """Return the laws that are cited from the law word at *at* on."""
         found: list[Citation] = []
+        several = self._words[at].endswith("s")
         start = self._to_number(at)
         while start is not None and (read := self._number(start)):
             number, last = read
             first = at if not found and start - at <= _NEAR else start
             found.append(Citation(number, first, last))
-            start = self._next_in_list(last)
+            start = self._next_in_list(last, several=several)
         return found or (self._in_brackets(at) if self._kind.heads is _LAW else [])
 
     def _to_number(self, at: int) -> int | None:
@@ -203,13 +204,19 @@ class _Reader:
             and bool(_GROUP.fullmatch(separator))
         )
 
-    def _next_in_list(self, last: int) -> int | None:
-        """Return where the next number of a list of laws begins: "…, 32107 y la 32108"."""
+    def _next_in_list(self, last: int, *, several: bool) -> int | None:
+        """Return where the next number of a list of laws begins: "…, 32107 y la 32108".
+
+        After one law ("Ley 30077, 32108 firmas"), a number that only a comma
+        joins and that a word follows counts something else.
+        """
         here = last + 1
         joined = "," in self._gap(last) or ";" in self._gap(last)
         if here >= len(self._words) or not _IN_LIST.fullmatch(self._gap(last)):
             return None
+        by_word = False
         while here < len(self._words) and self._words[here] in _JOIN | _ARTICLE:
+            by_word = True
             joined = joined or self._words[here] in _JOIN
             if not self._gap(here).isspace():
                 return None
@@ -218,7 +225,15 @@ class _Reader:
         if start is None:
             return None
         read = self._number(start)
-        return start if read and len(read[0]) >= 4 else None
+        if read is None or len(read[0]) < 4:
+            return None
+        return start if several or by_word or not self._counts(read[1]) else None
+
+    def _counts(self, at: int) -> bool:
+        """Tell whether the number that ends at *at* counts what the next word names."""
+        if at + 1 >= len(self._words) or not self._gap(at).isspace():
+            return False
+        return self._words[at + 1] not in _JOIN and not self._words[at + 1].isdecimal()
 
     def _in_brackets(self, at: int) -> list[Citation]:
         """Return the law whose number follows the law's name in brackets: "Ley de … (32108)"."""

@@ -109,3 +109,19 @@ def test_decrees_and_bills_are_found_by_their_numbers(query: str, text: str) -> 
 )
 def test_a_law_is_no_decree_and_no_bill(query: str, text: str) -> None:
     assert not holds(query, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("La Ley 30077, 32108 firmas y un plantón", ["30077"]),
+        ("Ley 30077, 32108 y 32138", ["30077", "32108", "32138"]),
+        ("Ley 30077, 32108.", ["30077", "32108"]),
+        ("leyes 30077, 32108 que rigen", ["30077", "32108"]),
+        ("la Ley 30077 y la 32108 que rigen", ["30077", "32108"]),
+    ],
+)
+def test_a_number_after_one_law_that_counts_something_is_no_law(
+    text: str, numbers: list[str]
+) -> None:
+    assert sorted(cited(text)) == numbers
