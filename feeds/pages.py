@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -36,6 +36,11 @@ class Topic:
     latest: tuple[Published, ...]
 
 
+def counted(feed: Feed, counts: Mapping[str, tuple[int, object]]) -> int:
+    """Return how many matches the rules of *feed* have, by the store's *counts* of each rule."""
+    return sum(counts[rule][0] for rule in feed.rules if rule in counts)
+
+
 class Pages:
     """The pages of one catalogue. *static* pages link to files, served ones to addresses."""
 
@@ -56,11 +61,12 @@ class Pages:
         path = f"topics/{feed.name}"
         return self._page("topic.html", path, feed=feed, matches=matches, count=count, rules=rules)
 
-    def match(self, match: Published, others: Sequence[Published]) -> str:
+    def match(self, match: Published, on_entry: Sequence[Published]) -> str:
         """Return the page of one match: the article, with every place that matched marked.
 
-        *others* are the matches of other rules on the same article.
+        *on_entry* are the matches of all rules on the same article.
         """
+        others = [one for one in on_entry if one.id != match.id]
         fields = [
             (name, segments(text, () if match.lost else _within(match, name)))
             for name, text in texts_of(match.entry).items()

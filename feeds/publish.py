@@ -12,8 +12,9 @@ from pathlib import Path
 from feeds.catalogue import Catalogue
 from feeds.items import LIVE
 from feeds.opml import opml_of
-from feeds.pages import Pages, Topic, stylesheet
+from feeds.pages import Pages, Topic, counted, stylesheet
 from feeds.shelf import RENDERERS, Shelf
+from store import Published
 from store.database import Database
 
 MANIFEST = ".tocsin-site.json"
@@ -62,17 +63,19 @@ def _files(database: Database, catalogue: Catalogue) -> Iterator[tuple[str, byte
     shelf, pages = Shelf(database), Pages(catalogue, static=True)
     counts = database.match_counts()
     topics = []
+    shown: dict[str, Published] = {}
     for feed in catalogue.feeds.values():
         for ending in RENDERERS:
             yield f"feeds/{feed.name}.{ending}", shelf.feed(catalogue, feed, ending).body
         matches = database.published(feed.rules, LIVE)
-        count = sum(counts[rule][0] for rule in feed.rules if rule in counts)
+        count = counted(feed, counts)
         yield f"topics/{feed.name}/index.html", _bytes(pages.topic(feed, matches, count))
-        for match in matches:
-            others = [one for one in database.matches_of(match.entry_id) if one.id != match.id]
-            yield f"matches/{match.id}/index.html", _bytes(pages.match(match, others))
+        shown.update((match.id, match) for match in matches)
         if feed.name != "all":
             topics.append(Topic(feed=feed, count=count, latest=matches[:_LATEST]))
+    for match in shown.values():
+        page = pages.match(match, database.matches_of(match.entry_id))
+        yield f"matches/{match.id}/index.html", _bytes(page)
     yield "index.html", _bytes(pages.home(topics))
     yield "sources/index.html", _bytes(pages.sources(database.sources()))
     yield "feeds.opml", opml_of(catalogue)

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from feeds.catalogue import Catalogue
 from feeds.health import Health
 from feeds.opml import opml_of
-from feeds.pages import Pages, Topic, stylesheet
+from feeds.pages import Pages, Topic, counted, stylesheet
 from feeds.shelf import RENDERERS, Rendered, Shelf
 from store import Feed
 from store.database import Database
@@ -38,6 +38,9 @@ def create_app(
     """Return the web application over *database*, for what *catalogue* says at that moment."""
     app = FastAPI(title="tocsin", openapi_url=None)
     shelf = Shelf(database)
+    # Asked once: it looks at the store and the disk, and this part of it never changes.
+    started_at = health().started_at
+    sheet = Rendered.of(stylesheet(), "text/css; charset=utf-8", started_at)
 
     @app.api_route("/", methods=_READ)
     def home() -> Response:
@@ -46,7 +49,7 @@ def create_app(
         topics = [
             Topic(
                 feed=feed,
-                count=sum(counts[rule][0] for rule in feed.rules if rule in counts),
+                count=counted(feed, counts),
                 latest=database.published(feed.rules, _LATEST),
             )
             for feed in published.feeds.values()
@@ -60,8 +63,7 @@ def create_app(
         feed = published.feeds.get(name)
         if feed is None:
             return _absent(published, "topic", name)
-        counts = database.match_counts()
-        count = sum(counts[rule][0] for rule in feed.rules if rule in counts)
+        count = counted(feed, database.match_counts())
         matches = database.published(feed.rules, _ON_A_TOPIC)
         return _page(Pages(published).topic(feed, matches, count))
 
@@ -71,8 +73,7 @@ def create_app(
         found = database.publication(match)
         if found is None:
             return _absent(published, "match", match)
-        others = [one for one in database.matches_of(found.entry_id) if one.id != match]
-        return _page(Pages(published).match(found, others))
+        return _page(Pages(published).match(found, database.matches_of(found.entry_id)))
 
     @app.api_route("/sources", methods=_READ)
     def sources() -> Response:
@@ -82,8 +83,7 @@ def create_app(
     def opml(request: Request) -> Response:
         published = catalogue()
         body = opml_of(published)
-        changed = health().started_at
-        return _served(request, Rendered.of(body, "text/x-opml; charset=utf-8", changed))
+        return _served(request, Rendered.of(body, "text/x-opml; charset=utf-8", started_at))
 
     @app.api_route("/feeds/{file}", methods=_READ)
     def feed(file: str, request: Request) -> Response:
@@ -98,8 +98,7 @@ def create_app(
 
     @app.api_route("/static/site.css", methods=_READ)
     def style(request: Request) -> Response:
-        changed = health().started_at
-        return _served(request, Rendered.of(stylesheet(), "text/css; charset=utf-8", changed))
+        return _served(request, sheet)
 
     @app.api_route("/livez", methods=_READ)
     def livez() -> Response:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from rules.files import read_rules
 from rules.forms import let_go
 from rules.inline import failures
-from rules.problems import Problem, RuleError
+from rules.problems import Problem, RuleError, unreadable
 from rules.rule import Rule
 from rules.ruleset import RuleSet
 
@@ -70,15 +70,8 @@ class RuleBook:
 
     def _read(self, name: str, data: bytes | str, *, tested: bool) -> RuleFile:
         if isinstance(data, str):
-            problem = Problem(
-                file=name,
-                line=1,
-                column=1,
-                code="Y100",
-                message=f"the file cannot be read: {data}",
-                hint="check what it is, its owner and its permissions",
-            )
-            return RuleFile(data=data, rules=self._kept(name), problems=(problem,))
+            problems = (unreadable(name, data),)
+            return RuleFile(data=data, rules=self._kept(name), problems=problems)
         before = self.files.get(name)
         if before is not None and before.data == data and not before.problems:
             return before

@@ -26,6 +26,18 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.code} {self.message}"
 
 
+def unreadable(file: str, reason: str) -> Problem:
+    """Return the Problem of a file whose bytes cannot be had, for the *reason* that the system gives."""
+    return Problem(
+        file=file,
+        line=1,
+        column=1,
+        code="Y100",
+        message=f"the file cannot be read: {reason}",
+        hint="check what it is, its owner and its permissions",
+    )
+
+
 class DeskError(Exception):
     """Something in the desk that only its operator can mend; holds every problem found."""
 

@@ -18,6 +18,12 @@ _MICROSECOND = timedelta(microseconds=1)
 _NEAR = timedelta(seconds=10)
 
 _SHOWN = and_(RevisionRow.entry == EntryRow.id, RevisionRow.number == EntryRow.revision)
+_PUBLISHED = (
+    select(MatchRow, EntryRow, RevisionRow)
+    .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
+    .join(RevisionRow, _SHOWN)
+)
+"""A match with its entry and the present texts of that."""
 
 
 def sync_rules(session: Session, rules: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
@@ -198,10 +204,7 @@ def _free_instant(session: Session, now: datetime) -> datetime:
 def published(session: Session, rules: Sequence[str], limit: int) -> tuple[Published, ...]:
     """Return the matches of *rules* that changed last, newest first."""
     rows = session.exec(
-        select(MatchRow, EntryRow, RevisionRow)
-        .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
-        .join(RevisionRow, _SHOWN)
-        .where(col(MatchRow.rule).in_(rules))
+        _PUBLISHED.where(col(MatchRow.rule).in_(rules))
         .order_by(col(MatchRow.updated_at).desc())
         .limit(limit)
     )
@@ -210,24 +213,13 @@ def published(session: Session, rules: Sequence[str], limit: int) -> tuple[Publi
 
 def publication(session: Session, match: str) -> Published | None:
     """Return the match with the id *match*."""
-    row = session.exec(
-        select(MatchRow, EntryRow, RevisionRow)
-        .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
-        .join(RevisionRow, _SHOWN)
-        .where(MatchRow.id == match)
-    ).first()
+    row = session.exec(_PUBLISHED.where(MatchRow.id == match)).first()
     return values.published(*row) if row else None
 
 
 def matches_of(session: Session, entry: str) -> tuple[Published, ...]:
     """Return the matches on the entry with the id *entry*, by rule."""
-    rows = session.exec(
-        select(MatchRow, EntryRow, RevisionRow)
-        .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
-        .join(RevisionRow, _SHOWN)
-        .where(MatchRow.entry == entry)
-        .order_by(MatchRow.rule)
-    )
+    rows = session.exec(_PUBLISHED.where(MatchRow.entry == entry).order_by(MatchRow.rule))
     return tuple(values.published(*row) for row in rows)
 
 

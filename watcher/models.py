@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, 
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from rules import DeskError, Problem
+from rules.problems import unreadable
 from rules.yamldoc import closest
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -63,10 +64,7 @@ def file_bytes(path: Path, shown: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        message = f"the file cannot be read: {error.strerror}"
-        hint = "check what it is, its owner and its permissions"
-        problem = Problem(file=shown, line=1, column=1, code="Y100", message=message, hint=hint)
-        raise DeskError([problem]) from error
+        raise DeskError([unreadable(shown, error.strerror or str(error))]) from error
 
 
 def problems_of(

@@ -11,11 +11,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.desks import write_desk
-from tests.journeys.running import eventually, started, tocsin
+from tests.journeys.running import Running, eventually, started, tocsin
 
 _RUNS = 3
 
@@ -37,40 +38,40 @@ def start() -> Mapping[str, object]:
     return {"seconds": round(statistics.median(seconds), 2), "at_most": 20.0}
 
 
+@contextmanager
+def _at_work() -> Iterator[Running]:
+    """Run a desk that has nothing to do yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = started(write_desk(Path(folder) / "desk"))
+        try:
+            time.sleep(1)
+            yield running
+        finally:
+            running.kill()
+
+
 def reload() -> Mapping[str, object]:
     """How long after a rule file was saved its new rule has a feed; it should be 2 s at most."""
     seconds = []
-    with tempfile.TemporaryDirectory() as folder:
-        desk = write_desk(Path(folder) / "desk")
-        running = started(desk)
-        try:
-            time.sleep(1)
-            for number in range(_RUNS):
-                rule = f"version: 1\nrules: [{{id: new-{number}, query: cupos}}]\n"
-                begun = time.perf_counter()
-                (desk / "rules" / f"{number}.yaml").write_text(rule)
-                eventually(lambda name=f"new-{number}": name.encode() in running.get("/feeds.opml"))
-                seconds.append(time.perf_counter() - begun)
-        finally:
-            running.kill()
+    with _at_work() as running:
+        for number in range(_RUNS):
+            rule = f"version: 1\nrules: [{{id: new-{number}, query: cupos}}]\n"
+            begun = time.perf_counter()
+            (running.folder / "rules" / f"{number}.yaml").write_text(rule)
+            eventually(lambda name=f"new-{number}": name.encode() in running.get("/feeds.opml"))
+            seconds.append(time.perf_counter() - begun)
     return {"seconds": round(statistics.median(seconds), 2), "at_most": 2.0}
 
 
 def alert() -> Mapping[str, object]:
     """How long after an article was saved its match stands in the feed."""
     seconds = []
-    with tempfile.TemporaryDirectory() as folder:
-        desk = write_desk(Path(folder) / "desk")
-        running = started(desk)
-        try:
-            time.sleep(1)
-            for number in range(_RUNS * 3):
-                begun = time.perf_counter()
-                (desk / "articles" / f"{number}.txt").write_text(f"{number}: Ley 32108")
-                eventually(lambda wanted=number + 1: len(running.items("law-32108")) == wanted)
-                seconds.append(time.perf_counter() - begun)
-        finally:
-            running.kill()
+    with _at_work() as running:
+        for number in range(_RUNS * 3):
+            begun = time.perf_counter()
+            (running.folder / "articles" / f"{number}.txt").write_text(f"{number}: Ley 32108")
+            eventually(lambda wanted=number + 1: len(running.items("law-32108")) == wanted)
+            seconds.append(time.perf_counter() - begun)
     return {"seconds": round(statistics.median(seconds), 2), "longest": round(max(seconds), 2)}
 
 

@@ -18,7 +18,7 @@ from store.database import Database
 from watcher.app import utc_now
 from watcher.backtest import Hit, Tally, backtest
 from watcher.commands.errors import UsageError
-from watcher.commands.output import moment, out, progress, write_json
+from watcher.commands.output import highlighted, moment, out, places, progress, write_json
 from watcher.commands.rules import chosen, rules_at, rules_of
 from watcher.desk import RULES, find_desk, shown
 from watcher.models import duration
@@ -145,18 +145,13 @@ def _write_days(tally: Tally) -> None:
 def _write_hit(hit: Hit, sign: str) -> None:
     out().print(f"  {sign} {escape(_headline(hit))}")
     for excerpt in excerpts(hit.stored.entry, hit.match.because, _EXCERPTS):
-        out().print(f"      {''.join(map(_reversed, excerpt.segments))}")
+        out().print(f"      {highlighted(excerpt.segments)}")
 
 
 def _headline(hit: Hit) -> str:
     entry = hit.stored.entry
     title = " ".join(entry.title.split()) or "(untitled)"
     return f"{title} ({entry.source}, {moment(entry.published or hit.stored.seen_at)})"
-
-
-def _reversed(segment: Segment) -> str:
-    text = escape(segment.text.replace("\n", " "))
-    return f"[reverse]{text}[/]" if segment.terms else text
 
 
 def _write_markdown(
@@ -204,12 +199,11 @@ def _as_json(tally: Tally) -> dict[str, object]:
 
 def _hit_as_json(hit: Hit) -> dict[str, object]:
     entry = hit.stored.entry
-    keys = ("term", "field", "start", "end", "quote")
     return {
         "entry": hit.stored.id,
         "title": entry.title,
         "url": entry.url,
         "source": entry.source,
         "published": entry.published,
-        "because": [{key: getattr(place, key) for key in keys} for place in hit.match.because],
+        "because": places(hit.match.because),
     }

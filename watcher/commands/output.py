@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from rules import DeskError, Problem
+from feeds.highlight import Segment
+from rules import Because, DeskError, Problem
 
 T = TypeVar("T")
 
@@ -95,6 +96,22 @@ def progress(items: Iterable[T], title: str, total: int | None = None) -> Iterat
     finally:
         if bar is not None:
             bar.stop()
+
+
+def places(because: Iterable[Because]) -> list[dict[str, object]]:
+    """Return what convinced a rule as JSON: term, field, offsets and quote."""
+    keys = ("term", "field", "start", "end", "quote")
+    return [{key: getattr(place, key) for key in keys} for place in because]
+
+
+def highlighted(segments: Iterable[Segment]) -> str:
+    """Return an excerpt in one line of rich markup, what matched in reverse."""
+    return "".join(map(_marked, segments))
+
+
+def _marked(segment: Segment) -> str:
+    text = escape(segment.text.replace("\n", " "))
+    return f"[reverse]{text}[/]" if segment.terms else text
 
 
 def refusal(error: Exception) -> int | None:

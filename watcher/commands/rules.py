@@ -19,7 +19,7 @@ from rules.explain import explain as explained
 from rules.query import Term, print_query, walk
 from rules.visible import visible_text
 from watcher.commands.errors import UsageError
-from watcher.commands.output import err, out, progress, write_json, write_json_line
+from watcher.commands.output import err, out, places, progress, write_json, write_json_line
 from watcher.desk import RULES, NoDeskError, bytes_or_reason, find_desk, rule_files, shown
 from watcher.models import did_you_mean
 from watcher.parse import ParseError, parse_article
@@ -211,14 +211,13 @@ def _names(value: object) -> tuple[str, ...]:
 
 def _matched(rules: RuleSet, article: Article) -> Mapping[str, object]:
     matches = rules.match(article.entry)
-    keys = ("term", "field", "start", "end", "quote")
     return {
         "id": article.id,
         "rules": [match.rule for match in matches],
         "matches": [
             {
                 "rule": match.rule,
-                "because": [{key: getattr(place, key) for key in keys} for place in match.because],
+                "because": places(match.because),
             }
             for match in matches
         ],
@@ -240,11 +239,10 @@ def _as_tree(verdict: Explained, tree: Tree) -> Tree:
 
 
 def _as_json(verdict: Explained) -> Mapping[str, object]:
-    keys = ("term", "field", "start", "end", "quote")
     return {
         "label": verdict.label,
         "held": verdict.held,
         "note": verdict.note,
-        "because": [{key: getattr(place, key) for key in keys} for place in verdict.because],
+        "because": places(verdict.because),
         "children": [_as_json(child) for child in verdict.children],
     }

@@ -12,11 +12,11 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from feeds.highlight import Segment, excerpts_of
+from feeds.highlight import excerpts_of
 from store import Published
 from store.database import StoreError
 from watcher.app import App, opened
-from watcher.commands.output import out
+from watcher.commands.output import highlighted, out
 from watcher.desk import find_desk, read_desk, shown
 from watcher.logs import set_up_logs
 from watcher.serving import listening, serve
@@ -110,10 +110,5 @@ def _why(published: Published) -> Table:
     """Return the excerpts that show why, each beside its margin however it is broken."""
     grid = Table.grid(padding=(0, 1))
     for index, excerpt in enumerate(excerpts_of(published, _EXCERPTS)):
-        grid.add_row("    why:" if index == 0 else "", "".join(map(_marked, excerpt.segments)))
+        grid.add_row("    why:" if index == 0 else "", highlighted(excerpt.segments))
     return grid
-
-
-def _marked(segment: Segment) -> str:
-    text = escape(segment.text.replace("\n", " "))
-    return f"[reverse]{text}[/]" if segment.terms else text
