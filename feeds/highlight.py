@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from feeds.clean import plain
 from rules import Because, Entry
@@ -116,7 +118,9 @@ def _excerpt(entry: Entry, group: list[Because]) -> Excerpt:
         inner = segments(
             text,
             [
-                replace(place, start=place.start - first.start, end=place.end - first.start)
+                msgspec.structs.replace(
+                    place, start=place.start - first.start, end=place.end - first.start
+                )
                 for place in group
             ],
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from feeds.items import Channel, Item
 
@@ -46,7 +47,10 @@ def _item(item: Item, feed: str) -> dict[str, Any]:
             "matched": _instant(match.matched_at),
             "lost": match.lost,
             "match": item.page,
-            "because": [{**asdict(place), "context": place.context} for place in match.because],
+            "because": [
+                {**msgspec.structs.asdict(place), "context": place.context}
+                for place in match.because
+            ],
         },
     }
 

@@ -64,9 +64,8 @@ class RuleBook:
             read[name] = file
             owners.update(dict.fromkeys((rule.id for rule in file.rules), name))
         let_go()
-        return RuleBook(
-            files=read, rules=RuleSet(rule for file in read.values() for rule in file.rules)
-        )
+        held = (rule for file in read.values() for rule in file.rules)
+        return RuleBook(files=read, rules=RuleSet(held, before=self.rules))
 
     def _read(self, name: str, data: bytes | str, *, tested: bool) -> RuleFile:
         if isinstance(data, str):

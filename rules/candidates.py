@@ -8,10 +8,12 @@ where one of them does. An anchor may let too much through, but never too little
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, cast
 
+from rules.common import SHARES
 from rules.law import CITED
 from rules.plain import Page
 from rules.query import And, Count, Near, Node, Not, Or, Term, walk
@@ -21,6 +23,13 @@ Kind = Literal["word", "prefix", "law", "decree", "bill"]
 _RECOUNT_AT = (64, 512, 4096)
 """After so many entries, anchors are chosen anew by how often words were seen."""
 
+_KEPT = 50_000
+"""For so many words of articles the rules that they lead to are kept."""
+
+_OUTWORN = 0.05
+"""When so large a share of an index was replaced, it is made anew."""
+
+_ALL_WORDS = {"word", "phrase", "window", "exact"}
 _SHORT_PREFIX = 50.0
 _UNSEEN = 0.5
 
@@ -35,7 +44,7 @@ class Atom:
 
 
 class Rarity:
-    """How often words were seen so far; a word that was never seen is judged by its length."""
+    """How often words were seen so far; before that, a small table and the word's length tell."""
 
     def __init__(self) -> None:
         self.entries = 0
@@ -51,7 +60,7 @@ class Rarity:
             return max(_SHORT_PREFIX / 4.0 ** max(len(atom.text) - 3, 0), _UNSEEN)
         if self.entries:
             return max(100.0 * self.seen[atom.text] / self.entries, _UNSEEN / len(atom.text))
-        return 100.0 / 2.0 ** min(len(atom.text), 10)
+        return SHARES.get(atom.text) or max(8.0 / 1.5 ** len(atom.text), _UNSEEN / len(atom.text))
 
 
 def anchor(node: Node, rarity: Rarity) -> frozenset[Atom] | None:
@@ -74,7 +83,7 @@ def anchor(node: Node, rarity: Rarity) -> frozenset[Atom] | None:
 
 
 def _of_term(term: Term, rarity: Rarity) -> frozenset[Atom] | None:
-    group = "" if term.field in {"", "title", "text"} else term.field
+    group = _group(term.field)
     if term.kind == "regex":
         return None
     if term.kind in CITED:
@@ -88,52 +97,138 @@ def _of_term(term: Term, rarity: Rarity) -> frozenset[Atom] | None:
     return frozenset([min(atoms, key=rarity.cost)])
 
 
+def _group(field: str) -> str:
+    return "" if field in {"", "title", "text"} else field
+
+
 def _cheapest(anchors: Iterable[frozenset[Atom] | None], rarity: Rarity) -> frozenset[Atom] | None:
     known = [one for one in anchors if one is not None]
     return min(known, key=lambda one: sum(map(rarity.cost, one)), default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Index:
-    """From what stands in an entry to the rules that it is an anchor of; made whole, never changed."""
+_Rules = tuple[str, ...]
+_Table = dict[str, _Rules]
+_Where = tuple[Kind, str, int]
+"""What a table is of: the kind of its atoms, their field, and for prefixes their length."""
 
-    always: tuple[int, ...]
-    words: Mapping[str, Mapping[str, list[int]]]
-    prefixes: Mapping[tuple[str, int], Mapping[str, list[int]]]
-    cited: Mapping[tuple[str, str], Mapping[str, list[int]]]
+
+class _Words(_Table):
+    """From a word of an article to the rules that it, or its beginning, is an anchor of.
+
+    Most words of an article were met before, so the answers are kept.
+    """
+
+    def __init__(self, group: str, tables: Mapping[_Where, _Table]) -> None:
+        super().__init__()
+        self._whole = tables.get(("word", group, 0), {})
+        self._begun = [
+            (length, table)
+            for (kind, field, length), table in tables.items()
+            if kind == "prefix" and field == group
+        ]
+
+    def __missing__(self, word: str) -> _Rules:
+        found = self._whole.get(word, ())
+        for length, table in self._begun:
+            found += table.get(word[:length], ())
+        if len(self) >= _KEPT:
+            self.clear()
+        self[word] = found
+        return found
+
+
+class _Index:
+    """From what stands in an entry to the rules that it is an anchor of; its tables never change."""
+
+    def __init__(self, always: _Rules, tables: Mapping[_Where, _Table]) -> None:
+        self.always = always
+        self.tables = tables
+        groups = {group for kind, group, _ in tables if kind in {"word", "prefix"}}
+        self._words = {group: _Words(group, tables) for group in groups}
+        self._cited = {
+            (group, kind): table for (kind, group, _), table in tables.items() if kind in CITED
+        }
+
+    @classmethod
+    def of(cls, trees: Mapping[str, Node], rarity: Rarity) -> _Index:
+        """Return the index of *trees*, by the ids of their rules."""
+        always: list[str] = []
+        tables: dict[_Where, dict[str, list[str]]] = {}
+        for identity, tree in trees.items():
+            atoms = anchor(tree, rarity)
+            if atoms is None:
+                always.append(identity)
+            for atom in atoms or ():
+                tables.setdefault(_where(atom), {}).setdefault(atom.text, []).append(identity)
+        packed = {
+            where: {text: tuple(rules) for text, rules in table.items()}
+            for where, table in tables.items()
+        }
+        return cls(tuple(always), packed)
+
+    def joined(self, other: _Index) -> _Index:
+        """Return an index of both; what is only in one of them is not copied."""
+        tables = dict(self.tables)
+        for where, more in other.tables.items():
+            table = dict(tables.get(where, {}))
+            for text, rules in more.items():
+                table[text] = _both(table.get(text, ()), rules)
+            tables[where] = table
+        return _Index(_both(self.always, other.always), tables)
+
+    def found(self, page: Page) -> set[str]:
+        """Return the rules that *page* can match."""
+        found: set[str] = set(self.always)
+        for group, words in self._words.items():
+            found.update(*map(words.__getitem__, page.words(group)))
+        for (group, kind), table in self._cited.items():
+            for number in table.keys() & page.cited(group, kind):
+                found.update(table[number])
+        return found
+
+
+def _where(atom: Atom) -> _Where:
+    return atom.kind, atom.group, len(atom.text) if atom.kind == "prefix" else 0
+
+
+def _both(some: _Rules, more: _Rules) -> _Rules:
+    return (*some, *(rule for rule in more if rule not in some))
 
 
 class Candidates:
     """The anchors of many rules, turned round. Several threads may ask at once."""
 
-    def __init__(self, trees: Sequence[Node]) -> None:
+    def __init__(
+        self,
+        trees: Mapping[str, Node],
+        rarity: Rarity | None = None,
+        prepared: tuple[_Index, frozenset[str]] | None = None,
+        replaced: int = 0,
+    ) -> None:
+        """Prepare *trees*, by the ids of their rules, unless their index and words are there."""
         self._trees = trees
-        self._rarity = Rarity()
-        self._vocabulary = frozenset(
-            word
-            for tree in trees
-            for term in walk(tree)
-            if isinstance(term, Term)
-            for word in term.words
+        self._rarity = rarity or Rarity()
+        self._replaced = replaced
+        self._index, self._vocabulary = prepared or (
+            _Index.of(trees, self._rarity),
+            _words_of(trees.values()),
         )
-        self._index = self._chosen()
 
-    def of(self, page: Page) -> list[int]:
-        """Return the indexes of the rules that *page* can match, in order."""
-        index = self._index
-        found = set(index.always)
-        for group, rules in index.words.items():
-            for word in rules.keys() & page.words(group):
-                found.update(rules[word])
-        for (group, length), rules in index.prefixes.items():
-            for word in page.words(group):
-                if (begun := rules.get(word[:length])) is not None:
-                    found.update(begun)
-        for (group, kind), rules in index.cited.items():
-            for number in rules.keys() & page.cited(group, kind):
-                found.update(rules[number])
+    def changed_to(self, trees: Mapping[str, Node]) -> Candidates:
+        """Return the candidates of *trees*; those that are the very same are not prepared again."""
+        new = {name: tree for name, tree in trees.items() if self._trees.get(name) is not tree}
+        replaced = self._replaced + len(new)
+        if replaced > _OUTWORN * len(trees):
+            return Candidates(trees, self._rarity)
+        index = self._index.joined(_Index.of(new, self._rarity))
+        words = self._vocabulary | _words_of(new.values())
+        return Candidates(trees, self._rarity, (index, words), replaced)
+
+    def of(self, page: Page) -> set[str]:
+        """Return the ids of the rules that *page* can match; some may be of rules that are gone."""
+        found = self._index.found(page)
         self._count(page.words(""))
-        return sorted(found)
+        return found
 
     def _count(self, words: frozenset[str]) -> None:
         if self._rarity.entries >= _RECOUNT_AT[-1]:
@@ -141,24 +236,29 @@ class Candidates:
         self._rarity.entries += 1
         self._rarity.seen.update(words & self._vocabulary)
         if self._rarity.entries in _RECOUNT_AT:
-            self._index = self._chosen()
+            self._index = _Index.of(self._trees, self._rarity)
+            self._replaced = 0
 
-    def _chosen(self) -> _Index:
-        always: list[int] = []
-        words: dict[str, dict[str, list[int]]] = {}
-        prefixes: dict[tuple[str, int], dict[str, list[int]]] = {}
-        cited: dict[tuple[str, str], dict[str, list[int]]] = {}
-        for number, tree in enumerate(self._trees):
-            atoms = anchor(tree, self._rarity)
-            if atoms is None:
-                always.append(number)
-                continue
-            for atom in atoms:
-                if atom.kind == "word":
-                    index = words.setdefault(atom.group, {})
-                elif atom.kind == "prefix":
-                    index = prefixes.setdefault((atom.group, len(atom.text)), {})
-                else:
-                    index = cited.setdefault((atom.group, atom.kind), {})
-                index.setdefault(atom.text, []).append(number)
-        return _Index(always=tuple(always), words=words, prefixes=prefixes, cited=cited)
+
+def _words_of(trees: Iterable[Node]) -> frozenset[str]:
+    terms = (term for tree in trees for term in walk(tree) if isinstance(term, Term))
+    return frozenset(chain.from_iterable(term.words for term in terms))
+
+
+def may_hold(node: Node, page: Page) -> bool:
+    """Tell, from the words of *page* alone, whether *node* can hold: soon, and never a wrong no."""
+    match node:
+        case Term(kind, _, words, field):
+            if kind == "forms":
+                return not page.words(_group(field)).isdisjoint(words)
+            return kind not in _ALL_WORDS or page.words(_group(field)).issuperset(words)
+        case And(parts):
+            return all(may_hold(part, page) for part in parts)
+        case Or(parts):
+            return any(may_hold(part, page) for part in parts)
+        case Near(left, right):
+            return may_hold(left, page) and may_hold(right, page)
+        case Count(term):
+            return may_hold(term, page)
+        case Not():
+            return True

@@ -40,11 +40,12 @@ class _Reader:
     """Reads one document, and goes on after a mistake to find the next."""
 
     def __init__(self, document: Document) -> None:
-        self._document = document
+        self._value = document.value
+        self._places = document.places
         self.problems: list[Problem] = []
 
     def rules(self) -> list[Rule]:
-        value = self._document.value
+        value = self._value
         if not isinstance(value, dict):
             self._refuse(
                 (), "R101", "a rule file has `version: 1` and `rules:`", "see rules/library"
@@ -99,7 +100,7 @@ class _Reader:
             only=only,
             except_=except_,
             tests=tests,
-            document=self._document,
+            places=self._places,
             path=path,
         )
 
@@ -129,15 +130,9 @@ class _Reader:
         try:
             return parse_query(query, self._languages(path, item))
         except QueryError as error:
-            line, column = self._document.place_within((*path, "query"), error.offset)
             self.problems.append(
-                Problem(
-                    file=self._document.file,
-                    line=line,
-                    column=column,
-                    code=error.code,
-                    message=error.message,
-                    hint=error.hint,
+                self._places.problem_within(
+                    (*path, "query"), error.offset, error.code, error.message, error.hint
                 )
             )
             return None
@@ -240,10 +235,10 @@ class _Reader:
             if key not in keys:
                 near = closest(key, keys)
                 hint = f"did you mean `{near}`?" if near else "there are: " + ", ".join(keys)
-                problem = self._document.problem(
+                problem = self._places.problem(
                     (*path, key), "R110", f"unknown key `{key}`", hint, of_key=True
                 )
                 self.problems.append(problem)
 
     def _refuse(self, path: Path, code: str, message: str, hint: str) -> None:
-        self.problems.append(self._document.problem(path, code, message, hint))
+        self.problems.append(self._places.problem(path, code, message, hint))

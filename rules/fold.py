@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import html
 import re
+import string
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
+from itertools import accumulate
 
 _INVISIBLE = frozenset("\u00ad\u200c\u200d\u2060\ufeff")
 _SIGNS = frozenset("™℠®©")
@@ -21,9 +22,13 @@ _LETTERS = str.maketrans(
     {"ı": "i", "đ": "d", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ħ": "h"}
 )
 _ENTITY = re.compile(r"&(?:amp;)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-_TOKEN = re.compile(r"\d+|[^ \d]+")
+_TOKEN = re.compile(r"(\d+|[^ \d]+)")
+_WESTERN = "cp1252"
+_NO_DIGITS = str.maketrans(string.digits, " " * 10)
+_NO_LETTERS = str.maketrans(string.ascii_lowercase, " " * 26)
 # Each run of letters is tried from its beginning alone, and without giving back: a hostile text
 # of a million dots must not be read a million times.
+_HOST_AND_SLASH = re.compile(r"\.[\w-]++/")
 _ADDRESS = re.compile(
     r"""(?:https?://|www\.)[^\s<>"'”’»]+
       | (?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++
@@ -35,30 +40,49 @@ _ADDRESS = re.compile(
 class Folded:
     """The words of a text, folded, with the offsets of each in the text as it was given.
 
-    Most texts are only asked which words they hold: where every character kept
-    its place, the offsets are read off when somebody wants them.
+    *letters* are the folded words with blanks between them, and *places* say
+    where each of these letters stood; None, where each kept its place. Most
+    texts are only asked which words they hold: the rest is read off when
+    somebody wants it.
     """
 
-    def __init__(
-        self, words: Sequence[str], spans: Callable[[], Iterable[tuple[int, int]]]
-    ) -> None:
-        self.words = tuple(words)
-        self._find_spans = spans
+    def __init__(self, letters: str, places: Sequence[tuple[int, int]] | None = None) -> None:
+        self._letters = letters
+        self._places = places
 
     @cached_property
-    def _spans(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        spans = tuple(self._find_spans())
-        return tuple(start for start, _ in spans), tuple(end for _, end in spans)
+    def vocabulary(self) -> frozenset[str]:
+        """Return the different words."""
+        if not self._letters.isascii():
+            return frozenset(self.words)
+        apart = (self._letters.translate(_NO_DIGITS), self._letters.translate(_NO_LETTERS))
+        return frozenset(apart[0].split()).union(apart[1].split())
 
-    @property
-    def starts(self) -> tuple[int, ...]:
+    @cached_property
+    def _pieces(self) -> list[str]:
+        """Return the words at odd places, and what stands between them at even ones."""
+        return _TOKEN.split(self._letters)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Return the words in their order."""
+        return tuple(self._pieces[1::2])
+
+    @cached_property
+    def _bounds(self) -> list[int]:
+        return list(accumulate(map(len, self._pieces)))
+
+    @cached_property
+    def starts(self) -> Sequence[int]:
         """Return where each word begins."""
-        return self._spans[0]
+        starts = self._bounds[:-1:2]
+        return starts if self._places is None else [self._places[start][0] for start in starts]
 
-    @property
-    def ends(self) -> tuple[int, ...]:
+    @cached_property
+    def ends(self) -> Sequence[int]:
         """Return where each word ends."""
-        return self._spans[1]
+        ends = self._bounds[1::2]
+        return ends if self._places is None else [self._places[end - 1][1] for end in ends]
 
 
 def fold(text: str, *, addresses: bool = False) -> Folded:
@@ -70,27 +94,21 @@ def fold(text: str, *, addresses: bool = False) -> Folded:
     >>> fold("La EXTORSIO\u0301N, Ley N.º32108").words
     ('la', 'extorsion', 'ley', 'n', 'o', '32108')
     """
-    folded = _fast(text)
-    within = None if addresses else _within_addresses(text)
-    if folded is not None and within is None:
-        return Folded(_TOKEN.findall(folded), lambda: map(_span, _TOKEN.finditer(folded)))
-    tokens = _exact(text) if folded is None else _placed(folded)
-    if within is not None:
-        tokens = [token for token in tokens if not within(token[1])]
-    return Folded([word for word, _, _ in tokens], lambda: [token[1:] for token in tokens])
+    if not addresses:
+        text = _without_addresses(text)
+    folded = None if _has_entity(text) else _FOLDS.whole(text)
+    return Folded(folded) if folded is not None else _exact(text)
 
 
 def folded_letters(word: str) -> str:
     """Return the letters of one *word*, folded."""
-    return word.translate(_TABLE)
+    return word.translate(_FOLDS)
 
 
+@lru_cache(maxsize=65_536)
 def folded_words(text: str) -> tuple[str, ...]:
-    """Return the folded words of a part of a query."""
+    """Return the folded words of a part of a query; the same word stands in many queries."""
     return fold(text, addresses=True).words
-
-
-_Tokens = list[tuple[str, int, int]]
 
 
 @cache
@@ -101,7 +119,8 @@ def _folded(char: str) -> str:
     if char in _SIGNS:
         return " "
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
-    return "".join(map(_letter, decomposed)).translate(_LETTERS)
+    letters = "".join(map(_letter, decomposed)).translate(_LETTERS)
+    return " " if letters.isspace() else letters
 
 
 def _letter(char: str) -> str:
@@ -112,62 +131,57 @@ def _letter(char: str) -> str:
 
 
 class _Table(dict[int, str]):
-    """Changes character by character for str.translate; *odd* are those that change the length."""
+    """Changes texts character by character, all of a text at once; a table for str.translate too."""
 
     def __init__(self, change: Callable[[str], str]) -> None:
         super().__init__()
-        self.odd: set[str] = set()
         self._change = change
+        self._odd: set[str] = set()
+        western = [self._western(bytes([code])) for code in range(256)]
+        self._bytes = b"".join(byte or b" " for byte in western)
+        self._odd_bytes = bytes(code for code, byte in enumerate(western) if byte is None)
 
     def __missing__(self, code: int) -> str:
-        folded = self._change(chr(code))
-        if len(folded) != 1:
-            self.odd.add(chr(code))
-        self[code] = folded
-        return folded
+        changed = self._change(chr(code))
+        if len(changed) != 1:
+            self._odd.add(chr(code))
+        self[code] = changed
+        return changed
+
+    def _western(self, byte: bytes) -> bytes | None:
+        """Return what a byte of _WESTERN is changed to, or None if that is no such byte."""
+        try:
+            changed = self._change(byte.decode(_WESTERN)).encode(_WESTERN)
+        except UnicodeError:
+            return None
+        return changed if len(changed) == 1 else None
+
+    def whole(self, text: str) -> str | None:
+        """Return *text* changed where every character keeps its place, else None.
+
+        Bytes are changed a hundred times as fast as characters, and nearly all
+        texts of the languages that we read can be written in one byte a letter.
+        """
+        try:
+            data = text.encode(_WESTERN)
+        except UnicodeEncodeError:
+            changed = text.translate(self)
+            return changed if self._odd.isdisjoint(text) else None
+        if len(data.translate(None, self._odd_bytes)) < len(data):
+            return None
+        return data.translate(self._bytes).decode(_WESTERN)
 
 
-_TABLE = _Table(_folded)
-
-
-def _fast(text: str) -> str | None:
-    """Return *text* folded where every character keeps its place, else None."""
-    folded = text.translate(_TABLE)
-    if not _TABLE.odd.isdisjoint(text) or ("&" in text and _ENTITY.search(text)):
-        return None
-    return folded
-
-
-def _span(match: re.Match[str]) -> tuple[int, int]:
-    return match.span()
-
-
-def _placed(folded: str) -> _Tokens:
-    return [(match.group(), *match.span()) for match in _TOKEN.finditer(folded)]
-
-
-def _exact(text: str) -> _Tokens:
-    words: _Tokens = []
-    word: list[str] = []
-    begun = ended = 0
+def _exact(text: str) -> Folded:
+    letters: list[str] = []
+    places: list[tuple[int, int]] = []
     for start, end, char in units(text):
         folded = _folded(char) if len(char) == 1 else "".join(map(_folded, char))
-        if not folded:
-            if word and unicodedata.category(char[0]) == "Mn":
-                ended = end
-            continue
-        for letter in folded:
-            if word and (letter == " " or letter.isdecimal() != word[-1].isdecimal()):
-                words.append(("".join(word), begun, ended))
-                word.clear()
-            if letter != " ":
-                if not word:
-                    begun = start
-                word.append(letter)
-                ended = end
-    if word:
-        words.append(("".join(word), begun, ended))
-    return words
+        if not folded and unicodedata.category(char[0]) == "Mn" and places and letters[-1] != " ":
+            places[-1] = (places[-1][0], end)
+        letters += folded
+        places += [(start, end)] * len(folded)
+    return Folded("".join(letters), places)
 
 
 def units(text: str) -> Iterator[tuple[int, int, str]]:
@@ -183,20 +197,16 @@ def units(text: str) -> Iterator[tuple[int, int, str]]:
     yield from ((i, i + 1, text[i]) for i in range(at, len(text)))
 
 
-def _within_addresses(text: str) -> Callable[[int], bool] | None:
-    """Return what tells whether an offset lies in an address, or None where there is no address."""
-    if "/" not in text and "@" not in text and "www." not in text:
-        return None
-    spans = [match.span() for match in _ADDRESS.finditer(text)]
-    if not spans:
-        return None
-    starts = [start for start, _ in spans]
+def _has_entity(text: str) -> bool:
+    return "&" in text and _ENTITY.search(text) is not None
 
-    def within(offset: int) -> bool:
-        before = bisect_right(starts, offset) - 1
-        return before >= 0 and offset < spans[before][1]
 
-    return within
+def _without_addresses(text: str) -> str:
+    """Return *text* with blanks where addresses stand, each character in its place."""
+    slash = "/" in text and ("://" in text or _HOST_AND_SLASH.search(text) is not None)
+    if not slash and "@" not in text and "www." not in text:
+        return text
+    return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,23 +228,9 @@ class Plain:
 
 def plain(text: str) -> Plain:
     """Return *text* without accents and invisible characters; case and punctuation stay."""
-    bare = text.translate(_BARE)
-    if _BARE.odd.isdisjoint(text) and not ("&" in text and _ENTITY.search(text)):
-        return Plain(_without_addresses(bare, text))
-    return _plain_exactly(text)
-
-
-def _without_addresses(bare: str, text: str) -> str:
-    """Return *bare*, of the length of *text*, with blanks where addresses stand."""
-    if _within_addresses(text) is None:
-        return bare
-    pieces: list[str] = []
-    at = 0
-    for address in _ADDRESS.finditer(text):
-        start, end = address.span()
-        pieces += (bare[at:start], " " * (end - start))
-        at = end
-    return "".join((*pieces, bare[at:]))
+    text = _without_addresses(text)
+    bare = None if _has_entity(text) else _BARE.whole(text)
+    return Plain(bare) if bare is not None else _plain_exactly(text)
 
 
 def _plain_exactly(text: str) -> Plain:
@@ -247,10 +243,6 @@ def _plain_exactly(text: str) -> Plain:
         for bare in _bare(char):
             chars.append(bare)
             offsets.append((start, end))
-    if within := _within_addresses(text):
-        chars = [
-            " " if within(start) else char for char, (start, _) in zip(chars, offsets, strict=True)
-        ]
     return Plain("".join(chars), tuple(offsets))
 
 
@@ -266,4 +258,5 @@ def _bare(char: str) -> str:
     )
 
 
+_FOLDS = _Table(_folded)
 _BARE = _Table(_bare)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
+import msgspec
 import re2
 from lark import Lark, Token, Transformer, v_args
+from lark.common import LexerConf
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
+from lark.lexer import Lexer
 
 from rules.fold import folded_words, plain
 from rules.forms import LANGUAGES, forms
@@ -100,7 +102,36 @@ def parse_query(text: str, languages: Sequence[str] = LANGUAGES) -> Node:
 
 @cache
 def _parser() -> Lark:
-    return Lark(_GRAMMAR, parser="lalr", transformer=_Builder(), propagate_positions=False)
+    return Lark(
+        _GRAMMAR,
+        parser="lalr",
+        lexer=_Tokens,
+        transformer=_Builder(),
+        propagate_positions=False,
+    )
+
+
+class _Tokens(Lexer):
+    """Cuts a query into the grammar's terminals: Lark's own lexer, without the counting of lines."""
+
+    def __init__(self, conf: LexerConf) -> None:
+        terminals = sorted(conf.terminals, key=lambda terminal: -terminal.priority)
+        patterns = (f"(?P<{one.name}>{one.pattern.to_regexp()})" for one in terminals)
+        self._pattern = re.compile("|".join(patterns))
+        self._ignored = frozenset(conf.ignore)
+
+    def lex(self, data: str) -> Iterator[Token]:  # type: ignore[override]  # Lark's older face
+        """Yield the tokens of *data*."""
+        at = 0
+        for found in self._pattern.finditer(data):
+            kind, start = str(found.lastgroup), found.start()
+            if start != at:
+                break
+            at = found.end()
+            if kind not in self._ignored:
+                yield Token(kind, found[0], start)
+        if at < len(data):
+            raise UnexpectedCharacters(data, at, 1, at + 1)  # type: ignore[no-untyped-call]
 
 
 def _balanced(text: str) -> None:
@@ -307,7 +338,7 @@ def _within(name: str, token: Token, node: Node) -> Node:
         if term.field and term.field != name:
             message = f"`{name}:` and `{term.field}:` at once can never hold"
             raise QueryError(_at(token), "Q109", message, "keep one of them")
-        return replace(term, field=name)
+        return msgspec.structs.replace(term, field=name)
 
     return changed(node, scoped)
 
@@ -322,7 +353,9 @@ def _spoken(tree: Node, languages: Sequence[str]) -> Node:
         vetoed = [option[1:] for option in options if option.startswith("-")]
         named = [option for option in options if not option.startswith("-")] or list(languages)
         words = forms(term.text, named, vetoed)
-        return replace(term, words=words, options=",".join((*named, *(f"-{v}" for v in vetoed))))
+        return msgspec.structs.replace(
+            term, words=words, options=",".join((*named, *(f"-{v}" for v in vetoed)))
+        )
 
     return changed(tree, spoken)
 

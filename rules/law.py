@@ -108,7 +108,7 @@ class Citation:
 def citations(text: str, folded: Folded, kind: str = "law") -> Mapping[str, tuple[Citation, ...]]:
     """Return what *text* cites of a *kind* (law, decree or bill), by number without leading zeros."""
     heads = _KINDS[kind].heads
-    if heads.isdisjoint(folded.words):
+    if heads.isdisjoint(folded.vocabulary):
         return {}
     reader = _Reader(text, folded, _KINDS[kind])
     found: dict[str, list[Citation]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from rules.common import EVERYWHERE
 from rules.language import can_hold
 from rules.problems import Problem
 from rules.query import And, Count, Near, Node, Not, Or, Term, print_query, walk
@@ -12,66 +13,6 @@ from rules.rule import Rule
 
 SHORTEST_PREFIX = 4
 WIDEST = 50
-_EVERYWHERE = frozenset(
-    [
-        "a",
-        "al",
-        "ante",
-        "as",
-        "at",
-        "by",
-        "con",
-        "da",
-        "das",
-        "de",
-        "del",
-        "des",
-        "do",
-        "dos",
-        "du",
-        "e",
-        "el",
-        "em",
-        "en",
-        "et",
-        "for",
-        "from",
-        "la",
-        "las",
-        "le",
-        "les",
-        "lo",
-        "los",
-        "na",
-        "no",
-        "nos",
-        "o",
-        "of",
-        "on",
-        "or",
-        "os",
-        "ou",
-        "para",
-        "pela",
-        "pelo",
-        "por",
-        "pour",
-        "que",
-        "se",
-        "sin",
-        "sobre",
-        "su",
-        "sur",
-        "the",
-        "to",
-        "un",
-        "una",
-        "und",
-        "une",
-        "with",
-        "y",
-    ]
-)
 _LITERAL = re.compile(r"(?<!\\)[^\W\d_]{3,}")
 _CLASS = re.compile(r"\[[^\]]*\]|\\[pP]\{?\w+\}?|\\.|\(\?[a-zA-Z]+\)?")
 
@@ -116,7 +57,7 @@ def _of_term(term: Term) -> Iterator[Warned]:
     if term.kind == "prefix" and len(term.words) == 1 and len(term.words[0]) < SHORTEST_PREFIX:
         message = f"`{term.text}*` begins very many words"
         yield term, "L101", message, "give a prefix four letters or more"
-    if term.kind == "word" and term.field in {"", "text"} and set(term.words) <= _EVERYWHERE:
+    if term.kind == "word" and term.field in {"", "text"} and set(term.words) <= EVERYWHERE:
         message = f"`{term.text}` stands in nearly every article"
         yield term, "L102", message, 'join it to its neighbours: "de la ley"'
     if term.kind == "window" and term.slop > WIDEST:

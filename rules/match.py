@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Because:
+class Because(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One place in an entry that convinced a rule.
 
     *term* is the part of the query that held, as written. *field* names the
@@ -29,8 +28,7 @@ class Because:
         return f"{self.before}{self.quote}{self.after}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, kw_only=True):
     """A rule said yes to an entry.
 
     *version* tells which text of the rule it was. *because* is never empty and

@@ -6,9 +6,10 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, compress
+
+import msgspec
 
 from rules.entry import Entry
 from rules.fold import Folded, Plain, fold, plain
@@ -24,8 +25,7 @@ _DEFAULT = ("title", "summary", "text")
 _SEARCHED = {"": _DEFAULT, "text": ("summary", "text")}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True, order=True, gc=False):
     """A term's place: its field's rank, offsets, and first and last word (for distances)."""
 
     rank: int
@@ -97,6 +97,8 @@ class Field:
         *head, tail = words
         length = len(words)
         tails = self._beginning(tail) if open_end else self.index.get(tail, [])
+        if length == 1:
+            return [(at, at) for at in tails]
         found = []
         for at in tails:
             first = at - length + 1
@@ -193,7 +195,7 @@ class Page:
         if group not in self._words:
             names = _DEFAULT if not group else (group,)
             fields = [self._fields[name] for name in names if name in self._fields]
-            self._words[group] = frozenset().union(*(field.folded.words for field in fields))
+            self._words[group] = frozenset().union(*(field.folded.vocabulary for field in fields))
         return self._words[group]
 
     def cited(self, group: str, kind: str) -> frozenset[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 FIELDS = ("title", "summary", "text", "url", "author", "source", "lang", "tag")
 SCOPES = ("title", "text", "url", "author", "source", "lang", "tag")
@@ -14,8 +15,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """A leaf: something that stands, or does not stand, in an entry's text.
 
     *text* is the term as written, without its marks; *words* are its folded
@@ -32,29 +32,25 @@ class Term:
     options: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Holds where all of *parts* hold."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Holds where one of *parts* holds."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Holds where *part* does not."""
 
     part: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
+class Near(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Holds where *left* and *right* stand at most *distance* words apart in one field."""
 
     left: Term | Or
@@ -63,8 +59,7 @@ class Near:
     ordered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Holds where *term* stands at least *least* times."""
 
     term: Term

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from functools import cached_property
+
+import msgspec
 
 from rules.entry import Entry
 from rules.problems import Problem
 from rules.query import Node, print_query
-from rules.yamldoc import Document, Path
+from rules.yamldoc import Path, Places
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class Example(msgspec.Struct, frozen=True, kw_only=True):
     """A text that stands inside a rule, and whether the rule is to match it.
 
     *todo* marks one that the rule is known to get wrong so far.
@@ -24,12 +25,11 @@ class Example:
     todo: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A named question about an entry, with its query, its examples and its routing.
 
     *only* None means every source. *notify* names the endpoints that hear of
-    its matches.
+    its matches. *places* lead from *path* to line and column of its file.
     """
 
     id: str
@@ -41,15 +41,15 @@ class Rule:
     only: tuple[str, ...] | None = None
     except_: tuple[str, ...] = ()
     tests: tuple[Example, ...] = ()
-    document: Document | None = field(default=None, repr=False, compare=False)
+    places: Places | None = None
     path: Path = ()
 
     @property
     def file(self) -> str:
         """Return the file that the rule stands in, as messages show it."""
-        return self.document.file if self.document else ""
+        return self.places.file if self.places else ""
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Return a short hash of what decides: the query in its canonical form, and the sources."""
         canonical = "\x00".join((print_query(self.tree), repr(self.only), repr(self.except_)))
@@ -57,15 +57,12 @@ class Rule:
 
     def problem_in_query(self, offset: int, code: str, message: str, hint: str = "") -> Problem:
         """Return a Problem at *offset* characters into the query."""
-        if self.document is None:
+        if self.places is None:
             return self.problem((), code, message, hint)
-        line, column = self.document.place_within((*self.path, "query"), offset)
-        return Problem(
-            file=self.document.file, line=line, column=column, code=code, message=message, hint=hint
-        )
+        return self.places.problem_within((*self.path, "query"), offset, code, message, hint)
 
     def problem(self, path: Path, code: str, message: str, hint: str = "") -> Problem:
         """Return a Problem at *path* within the rule."""
-        if self.document is None:
+        if self.places is None:
             return Problem(file=self.id, line=1, column=1, code=code, message=message, hint=hint)
-        return self.document.problem((*self.path, *path), code, message, hint)
+        return self.places.problem((*self.path, *path), code, message, hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from rules.candidates import Candidates
+from rules.candidates import Candidates, may_hold
 from rules.entry import Entry
 from rules.match import Match
 from rules.plain import Page, judge
@@ -14,30 +14,36 @@ from rules.rule import Rule
 class RuleSet:
     """Any number of rules behind one question: which of them match this entry, and why."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], before: RuleSet | None = None) -> None:
+        """Prepare *rules*; what *before* prepared is not done again."""
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
-        self._ordered = tuple(self.rules.values())
-        self._versions = [rule.version for rule in self._ordered]
-        self._candidates = Candidates([rule.tree for rule in self._ordered])
+        self._order = {name: at for at, name in enumerate(self.rules)}
+        trees = {name: rule.tree for name, rule in self.rules.items()}
+        self.candidates: Candidates = (
+            before.candidates.changed_to(trees) if before else Candidates(trees)
+        )
 
     def match(self, entry: Entry) -> tuple[Match, ...]:
         """Return the matches of *entry*, in the order of the rules."""
         page = Page(entry)
-        return self._judged(page, entry.source, self._candidates.of(page))
+        found = (self.rules[name] for name in self.candidates.of(page) if name in self.rules)
+        held = [
+            match
+            for rule in found
+            if may_hold(rule.tree, page)
+            for match in _judged(rule, entry, page)
+        ]
+        return tuple(sorted(held, key=lambda match: self._order[match.rule]))
 
     def match_plainly(self, entry: Entry) -> tuple[Match, ...]:
         """Return what match does, by asking every rule: slower, and what match is held to."""
-        return self._judged(Page(entry), entry.source, range(len(self._ordered)))
-
-    def _judged(self, page: Page, source: str, asked: Iterable[int]) -> tuple[Match, ...]:
-        found = []
-        for number in asked:
-            rule = self._ordered[number]
-            if _asks(rule, source) and (hits := judge(rule.tree, page)):
-                because = page.because(hits)
-                found.append(Match(rule=rule.id, version=self._versions[number], because=because))
-        return tuple(found)
+        page = Page(entry)
+        return tuple(match for rule in self.rules.values() for match in _judged(rule, entry, page))
 
 
-def _asks(rule: Rule, source: str) -> bool:
-    return (rule.only is None or source in rule.only) and source not in rule.except_
+def _judged(rule: Rule, entry: Entry, page: Page) -> tuple[Match, ...]:
+    """Return the match of *rule*, if it holds; a rule of nothing but NOT convinces nobody."""
+    if (rule.only is not None and entry.source not in rule.only) or entry.source in rule.except_:
+        return ()
+    hits = judge(rule.tree, page)
+    return (Match(rule=rule.id, version=rule.version, because=page.because(hits)),) if hits else ()

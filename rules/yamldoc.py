@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -13,6 +14,7 @@ import yaml
 from rules.problems import DeskError, Problem
 
 LARGEST = 1_000_000
+_DEEPEST = 50
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]{1,3})?")
 _CONSTANTS = {
@@ -24,63 +26,89 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A YAML file: its value, made of the types of YAML 1.2's core schema, and all places."""
+class Places:
+    """Where the parts of a YAML file stand; the file is read again when somebody asks."""
 
-    file: str
-    value: Any
-    lines: tuple[str, ...] = field(repr=False)
-    _nodes: dict[Path, yaml.Node] = field(repr=False)
-    _keys: dict[Path, yaml.Node] = field(repr=False)
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self._text = text
 
     def place(self, path: Path, *, of_key: bool = False) -> tuple[int, int]:
         """Return line and column (from 1) of the value at *path*, or of its nearest ancestor.
 
         An entry of a mapping stands where its key does, if *of_key*.
         """
-        while path and path not in self._nodes:
-            path = path[:-1]
-        nodes = self._keys if of_key and path in self._keys else self._nodes
-        node = nodes.get(path)
+        node, _ = self._found(path, of_key=of_key)
         return _position(node.start_mark) if node is not None else (1, 1)
 
     def place_within(self, path: Path, offset: int) -> tuple[int, int]:
         """Return line and column of the character *offset* of the text at *path*."""
-        node = self._nodes.get(path)
-        if not isinstance(node, yaml.ScalarNode):
+        node, whole = self._found(path)
+        if not whole or not isinstance(node, yaml.ScalarNode):
             return self.place(path)
         before = node.value[:offset]
         row, column = before.count("\n"), offset - (before.rfind("\n") + 1)
         start_line, start_column = _position(node.start_mark)
         if node.style == "|":
+            lines = self._text.split("\n")
             first = start_line + 1
-            while first <= len(self.lines) and not self.lines[first - 1].strip() and not row:
+            while first <= len(lines) and not lines[first - 1].strip() and not row:
                 first += 1
             line = first + row
-            written = self.lines[line - 1] if line <= len(self.lines) else ""
-            indent = self._indent(start_line)
-            return line, min(indent + column, len(written)) + 1
+            written = lines[line - 1] if line <= len(lines) else ""
+            return line, min(_indent(lines[start_line:]) + column, len(written)) + 1
         if node.style == ">":
             return start_line + 1, 1
         if node.end_mark.line != node.start_mark.line:
             return start_line, start_column
         return start_line, start_column + column + (1 if node.style in {'"', "'"} else 0)
 
-    def _indent(self, header: int) -> int:
-        for line in self.lines[header:]:
-            if line.strip():
-                return len(line) - len(line.lstrip(" "))
-        return 0
+    @cached_property
+    def _root(self) -> yaml.Node | None:
+        return _composed(self._text)
+
+    def _found(self, path: Path, *, of_key: bool = False) -> tuple[yaml.Node | None, bool]:
+        """Return the node at *path* or its nearest ancestor, and whether it is the node itself."""
+        node = self._root
+        for number, step in enumerate(path):
+            key, inner = _step(node, step)
+            if inner is None:
+                return node, False
+            node = key if of_key and key is not None and number == len(path) - 1 else inner
+        return node, True
 
     def problem(
         self, path: Path, code: str, message: str, hint: str = "", *, of_key: bool = False
     ) -> Problem:
         """Return a Problem at *path*."""
-        line, column = self.place(path, of_key=of_key)
-        return Problem(
-            file=self.file, line=line, column=column, code=code, message=message, hint=hint
-        )
+        return _at(self.file, *self.place(path, of_key=of_key), code, message, hint)
+
+    def problem_within(
+        self, path: Path, offset: int, code: str, message: str, hint: str = ""
+    ) -> Problem:
+        """Return a Problem at the character *offset* of the text at *path*."""
+        return _at(self.file, *self.place_within(path, offset), code, message, hint)
+
+
+def _step(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, yaml.Node | None]:
+    """Return the key and the value that one step of a path leads to."""
+    if isinstance(node, yaml.MappingNode):
+        return next((pair for pair in node.value if pair[0].value == step), (None, None))
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return None, node.value[step]
+    return None, None
+
+
+def _indent(lines: Iterable[str]) -> int:
+    return next((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file: its value, made of the types of YAML 1.2's core schema, and its places."""
+
+    value: Any
+    places: Places
 
 
 def read_yaml(file: str, data: bytes) -> Document:
@@ -90,21 +118,26 @@ def read_yaml(file: str, data: bytes) -> Document:
     """
     text = _text(file, data)
     try:
-        loader = _LOADER(text)
-        try:
-            root = loader.get_single_node()
-        finally:
-            loader.dispose()
+        root = _composed(text)
     except yaml.MarkedYAMLError as error:
         raise DeskError([_syntax(file, error)]) from error
     except (yaml.YAMLError, RecursionError) as error:
         problem = _at(file, 1, 1, "Y102", f"not valid YAML: {error}".splitlines()[0], "")
         raise DeskError([problem]) from error
     builder = _Builder(file)
-    value = builder.value(root, ()) if root is not None else None
+    value = builder.value(root, 0) if root is not None else None
     if builder.problems:
         raise DeskError(builder.problems)
-    return Document(file, value, tuple(text.split("\n")), builder.nodes, builder.keys)
+    return Document(value, Places(file, text))
+
+
+def _composed(text: str) -> yaml.Node | None:
+    loader = _LOADER(text)
+    try:
+        root: yaml.Node | None = loader.get_single_node()
+    finally:
+        loader.dispose()
+    return root
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
@@ -127,18 +160,15 @@ def _text(file: str, data: bytes) -> str:
 
 
 class _Builder:
-    """Builds the value of a tree of nodes, and remembers where each part stands."""
+    """Builds the value of a tree of nodes."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
-        self.nodes: dict[Path, yaml.Node] = {}
-        self.keys: dict[Path, yaml.Node] = {}
         self._seen: set[int] = set()
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
-        self.nodes[path] = node
-        if len(path) > 50:
+    def value(self, node: yaml.Node, depth: int) -> Any:
+        if depth > _DEEPEST:
             return self._refuse(node, "Y105", "nested more than 50 deep", "make it flatter")
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
@@ -149,10 +179,10 @@ class _Builder:
             )
         self._seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._mapping(node, path)
+            return [self.value(item, depth + 1) for item in node.value]
+        return self._mapping(node, depth + 1)
 
-    def _mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: yaml.Node, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -160,12 +190,12 @@ class _Builder:
                 continue
             key = key_node.value
             if key in values:
-                first = _position(self.keys[(*path, key)].start_mark)[0]
-                hint = f"it stands in line {first} already; keep one"
+                first, _ = _step(node, key)
+                line = _position(first.start_mark)[0] if first is not None else 1
+                hint = f"it stands in line {line} already; keep one"
                 self._refuse(key_node, "Y103", f"the key `{key}` is there twice", hint)
                 continue
-            self.keys[(*path, key)] = key_node
-            values[key] = self.value(value_node, (*path, key))
+            values[key] = self.value(value_node, depth)
         return values
 
     def _refuse(self, node: yaml.Node, code: str, message: str, hint: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+
+import msgspec
 
 from rules import Because, Entry
 from store.nouns import Attempt, Delivery, Published, Source, SourceSpec, Validators
@@ -140,7 +141,7 @@ def entry(row: EntryRow, texts: RevisionRow) -> Entry:
 
 def because_columns(places: Iterable[Because]) -> list[dict[str, Any]]:
     """Return *places* as JSON."""
-    return [storable_tree(asdict(place)) for place in places]
+    return [storable_tree(msgspec.structs.asdict(place)) for place in places]
 
 
 def published(match: MatchRow, row: EntryRow, texts: RevisionRow) -> Published:

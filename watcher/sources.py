@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from rules import DeskError, Problem
-from rules.yamldoc import Document, read_yaml
+from rules.yamldoc import Places, read_yaml
 from store import SourceSpec
 from watcher.models import DeskModel, Duration, Name, file_bytes, problems_of
 from watcher.settings import WebAddress
@@ -102,11 +102,11 @@ def checked_sources(folder: Path, shown: str, data: bytes) -> tuple[SourceSpec, 
     try:
         entries = SourcesFile.model_validate(value).sources
     except ValidationError as error:
-        raise DeskError(problems_of(error, SourcesFile, shown, document.place)) from error
+        raise DeskError(problems_of(error, SourcesFile, shown, document.places.place)) from error
     problems = [
         problem
         for index, entry in enumerate(entries)
-        for problem in _problems(index, entry, entries, folder, document)
+        for problem in _problems(index, entry, entries, folder, document.places)
     ]
     if problems:
         raise DeskError(problems)
@@ -118,17 +118,12 @@ def _problems(
     entry: SourceEntry,
     entries: tuple[SourceEntry, ...],
     folder: Path,
-    document: Document,
+    places: Places,
 ) -> list[Problem]:
     problems: list[Problem] = []
 
     def add(key: str, code: str, message: str, hint: str) -> None:
-        line, column = document.place(("sources", index, key))
-        problems.append(
-            Problem(
-                file=document.file, line=line, column=column, code=code, message=message, hint=hint
-            )
-        )
+        problems.append(places.problem(("sources", index, key), code, message, hint))
 
     names = [INBOX.name, *(other.name for other in entries[:index])]
     if entry.name in names:

@@ -36,20 +36,39 @@ def test_offsets_are_ordered_and_within_the_text(text: str) -> None:
     assert len(ends) == len(folded.words) + 1
 
 
-@given(st.text(st.characters(max_codepoint=0x17F)))
-def test_the_fast_way_and_the_exact_way_agree(text: str) -> None:
-    fast = folding._fast(text)
-    assert fast is None or folding._placed(fast) == folding._exact(text)
+_ANY = st.text(st.characters(max_codepoint=0x17F)) | st.text(
+    alphabet=st.sampled_from("aÁñ9 ﬁ½º…–“€ßœ\u0301\u00ad\u200b&;/.@w\nİ😀я"), max_size=30
+)
 
 
-@given(st.text(alphabet=st.sampled_from("aÁñ ﬁ½\u0301\u00ad\u200b&;/.@w\n…İ"), max_size=30))
+@given(_ANY)
+def test_the_quick_way_and_the_exact_way_fold_alike(text: str) -> None:
+    quick, exact = fold(text, addresses=True), folding._exact(text)
+    assert quick.words == exact.words
+    assert list(quick.starts) == list(exact.starts)
+    assert list(quick.ends) == list(exact.ends)
+
+
+@given(_ANY)
+def test_the_vocabulary_is_the_set_of_the_words(text: str) -> None:
+    assert fold(text).vocabulary == set(fold(text).words)
+
+
+@given(_ANY)
 @example("véase https://x.org/á y www.y.org")
 @example("a@b.org, extorsio\u0301n")
 def test_both_ways_of_plain_text_agree(text: str) -> None:
-    quick, exact = folding.plain(text), folding._plain_exactly(text)
+    quick, exact = folding.plain(text), folding._plain_exactly(folding._without_addresses(text))
     assert quick.text == exact.text
     for start in range(len(quick.text)):
         assert quick.span(start, start + 1) == exact.span(start, start + 1)
+
+
+@given(st.text(alphabet=st.sampled_from("a./@w:htps-x \n"), max_size=40))
+def test_no_address_is_missed_by_the_quick_look(text: str) -> None:
+    assert folding._without_addresses(text) == folding._ADDRESS.sub(
+        lambda address: " " * len(address[0]), text
+    )
 
 
 @pytest.mark.parametrize(
