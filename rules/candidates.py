@@ -8,7 +8,7 @@ where one of them does. An anchor may let too much through, but never too little
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, cast
@@ -24,7 +24,7 @@ _RECOUNT_AT = (64, 512, 4096)
 """After so many entries, anchors are chosen anew by how often words were seen."""
 
 _KEPT = 50_000
-"""For so many words of articles the rules that they lead to are kept."""
+"""So many words of articles are remembered to be no anchors."""
 
 _OUTWORN = 0.05
 """When so large a share of an index was replaced, it is made anew."""
@@ -112,29 +112,33 @@ _Where = tuple[Kind, str, int]
 """What a table is of: the kind of its atoms, their field, and for prefixes their length."""
 
 
-class _Words(_Table):
-    """From a word of an article to the rules that it, or its beginning, is an anchor of.
+class _Words:
+    """From the words of an article to the rules that they, or their beginnings, are anchors of.
 
-    Most words of an article were met before, so the answers are kept.
+    Most words of an article were met before and are no anchors: they are known.
     """
 
     def __init__(self, group: str, tables: Mapping[_Where, _Table]) -> None:
-        super().__init__()
-        self._whole = tables.get(("word", group, 0), {})
-        self._begun = [
-            (length, table)
+        self._tables = [
+            (length or None, table)
             for (kind, field, length), table in tables.items()
-            if kind == "prefix" and field == group
+            if field == group and kind in {"word", "prefix"}
         ]
+        self._barren: set[str] = set()
 
-    def __missing__(self, word: str) -> _Rules:
-        found = self._whole.get(word, ())
-        for length, table in self._begun:
-            found += table.get(word[:length], ())
-        if len(self) >= _KEPT:
-            self.clear()
-        self[word] = found
-        return found
+    def found(self, words: frozenset[str]) -> Iterator[_Rules]:
+        """Yield the rules of each of *words*."""
+        for word in words - self._barren:
+            fruitful = False
+            for length, table in self._tables:
+                rules = table.get(word[:length])
+                if rules is not None:
+                    fruitful = True
+                    yield rules
+            if not fruitful:
+                self._barren.add(word)
+        if len(self._barren) > _KEPT:
+            self._barren = set()
 
 
 class _Index:
@@ -180,10 +184,10 @@ class _Index:
         """Return the rules that *page* can match."""
         found: set[str] = set(self.always)
         for group, words in self._words.items():
-            found.update(*map(words.__getitem__, page.words(group)))
+            found.update(*words.found(page.words(group)))
         for (group, kind), table in self._cited.items():
-            for number in table.keys() & page.cited(group, kind):
-                found.update(table[number])
+            for number in page.cited(group, kind):
+                found.update(table.get(number, ()))
         return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rules.entry import Entry
 from rules.match import Because
-from rules.plain import Page, distance, judge
+from rules.plain import Page, judge, nearest
 from rules.query import And, Count, Near, Node, Not, Or, print_query
 from rules.rule import Rule
 
@@ -55,11 +55,5 @@ def _explained(node: Node, page: Page) -> Explained:
 
 def _nearest(node: Near, page: Page) -> str:
     """Return how far apart the two sides are at their nearest, in words."""
-    pairs = (
-        distance(one, other, ordered=node.ordered)
-        for one in judge(node.left, page) or ()
-        for other in judge(node.right, page) or ()
-        if one.rank == other.rank
-    )
-    nearest = min(filter(None, pairs), default=None)
-    return f"distance {nearest}, allowed {node.distance}" if nearest else ""
+    apart = nearest(node, page)
+    return f"distance {apart}, allowed {node.distance}" if apart else ""

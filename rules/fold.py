@@ -11,7 +11,8 @@ import html
 import re
 import string
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate
@@ -37,16 +38,52 @@ _ADDRESS = re.compile(
 )
 
 
+class _Places:
+    """Where the characters of a changed text stood in the text as it was given.
+
+    The text is made of pieces: in one that was *kept* each character has its
+    place, the others stand for one character or entity. *ends* are of letters
+    that a combining mark follows.
+    """
+
+    def __init__(self) -> None:
+        self._firsts: list[int] = []
+        self._pieces: list[tuple[int, int, bool]] = []
+        self._ends: dict[int, int] = {}
+
+    def add(self, first: int, start: int, end: int, *, kept: bool) -> None:
+        """Say that the characters from *first* on stood in [start, end)."""
+        self._firsts.append(first)
+        self._pieces.append((start, end, kept))
+
+    def extend(self, last: int, end: int) -> None:
+        """Say that the character *last* reached to *end*."""
+        self._ends[last] = end
+
+    def start(self, at: int) -> int:
+        """Return where the character at *at* began."""
+        piece = bisect_right(self._firsts, at) - 1
+        start, _, kept = self._pieces[piece]
+        return start + at - self._firsts[piece] if kept else start
+
+    def end(self, at: int) -> int:
+        """Return where the character at *at* ended."""
+        if at in self._ends:
+            return self._ends[at]
+        piece = bisect_right(self._firsts, at) - 1
+        start, end, kept = self._pieces[piece]
+        return start + at - self._firsts[piece] + 1 if kept else end
+
+
 class Folded:
     """The words of a text, folded, with the offsets of each in the text as it was given.
 
-    *letters* are the folded words with blanks between them, and *places* say
-    where each of these letters stood; None, where each kept its place. Most
-    texts are only asked which words they hold: the rest is read off when
-    somebody wants it.
+    *letters* are the folded words with blanks between them, and *places* lead
+    back from them; None, where each kept its place. Most texts are only asked
+    which words they hold: the rest is read off when somebody wants it.
     """
 
-    def __init__(self, letters: str, places: Sequence[tuple[int, int]] | None = None) -> None:
+    def __init__(self, letters: str, places: _Places | None) -> None:
         self._letters = letters
         self._places = places
 
@@ -55,8 +92,28 @@ class Folded:
         """Return the different words."""
         if not self._letters.isascii():
             return frozenset(self.words)
-        apart = (self._letters.translate(_NO_DIGITS), self._letters.translate(_NO_LETTERS))
-        return frozenset(apart[0].split()).union(apart[1].split())
+        if not any(map(self._letters.__contains__, string.digits)):
+            return frozenset(self._letters.split())
+        words = self._letters.translate(_NO_DIGITS).split()
+        words += self._letters.translate(_NO_LETTERS).split()
+        return frozenset(words)
+
+    def places_of(self, word: str, *, whole: bool = True) -> list[tuple[int, int]]:
+        """Return the offsets of *word* in the text as it was given; not *whole*, of what it begins."""
+        letters, length = self._letters, len(self._letters)
+        found: list[tuple[int, int]] = []
+        at = letters.find(word)
+        while at >= 0:
+            end = at + len(word)
+            if at == 0 or _apart(letters[at - 1], word[0]):
+                while not whole and end < length and not _apart(letters[end], word[-1]):
+                    end += 1
+                if end == length or _apart(letters[end], word[-1]):
+                    found.append((at, end))
+            at = letters.find(word, end)
+        if self._places is None:
+            return found
+        return [(self._places.start(start), self._places.end(end - 1)) for start, end in found]
 
     @cached_property
     def _pieces(self) -> list[str]:
@@ -73,16 +130,21 @@ class Folded:
         return list(accumulate(map(len, self._pieces)))
 
     @cached_property
-    def starts(self) -> Sequence[int]:
+    def starts(self) -> list[int]:
         """Return where each word begins."""
         starts = self._bounds[:-1:2]
-        return starts if self._places is None else [self._places[start][0] for start in starts]
+        return starts if self._places is None else list(map(self._places.start, starts))
 
     @cached_property
-    def ends(self) -> Sequence[int]:
+    def ends(self) -> list[int]:
         """Return where each word ends."""
         ends = self._bounds[1::2]
-        return ends if self._places is None else [self._places[end - 1][1] for end in ends]
+        return ends if self._places is None else [self._places.end(end - 1) for end in ends]
+
+
+def _apart(char: str, other: str) -> bool:
+    """Tell whether two neighbours belong to different words."""
+    return char == " " or char.isdecimal() is not other.isdecimal()
 
 
 def fold(text: str, *, addresses: bool = False) -> Folded:
@@ -94,10 +156,7 @@ def fold(text: str, *, addresses: bool = False) -> Folded:
     >>> fold("La EXTORSIO\u0301N, Ley N.º32108").words
     ('la', 'extorsion', 'ley', 'n', 'o', '32108')
     """
-    if not addresses:
-        text = _without_addresses(text)
-    folded = None if _has_entity(text) else _FOLDS.whole(text)
-    return Folded(folded) if folded is not None else _exact(text)
+    return Folded(*_FOLDS.changed(text if addresses else _without_addresses(text)))
 
 
 def folded_letters(word: str) -> str:
@@ -140,6 +199,8 @@ class _Table(dict[int, str]):
         western = [self._western(bytes([code])) for code in range(256)]
         self._bytes = b"".join(byte or b" " for byte in western)
         self._odd_bytes = bytes(code for code, byte in enumerate(western) if byte is None)
+        steady = (bytes([code]).decode(_WESTERN) for code, byte in enumerate(western) if byte)
+        self._run = re.compile(f"[{re.escape(''.join(steady))}]{{2,}}")
 
     def __missing__(self, code: int) -> str:
         changed = self._change(chr(code))
@@ -156,7 +217,15 @@ class _Table(dict[int, str]):
             return None
         return changed if len(changed) == 1 else None
 
-    def whole(self, text: str) -> str | None:
+    def changed(self, text: str) -> tuple[str, _Places | None]:
+        """Return *text* changed, and its places; None where every character kept its own."""
+        if "&" not in text or _ENTITY.search(text) is None:
+            whole = self._whole(text)
+            if whole is not None:
+                return whole, None
+        return self._in_pieces(text)
+
+    def _whole(self, text: str) -> str | None:
         """Return *text* changed where every character keeps its place, else None.
 
         Bytes are changed a hundred times as fast as characters, and nearly all
@@ -171,34 +240,48 @@ class _Table(dict[int, str]):
             return None
         return data.translate(self._bytes).decode(_WESTERN)
 
+    def _in_pieces(self, text: str) -> tuple[str, _Places]:
+        pieces: list[str] = []
+        places = _Places()
+        length = 0
+        for start, end, chars in self._cut(text):
+            kept = end - start == len(chars) > 1
+            changed = self._kept(chars) if kept else "".join(map(self._change, chars))
+            if changed:
+                places.add(length, start, end, kept=kept)
+                pieces.append(changed)
+                length += len(changed)
+            elif length and unicodedata.category(chars[0]) == "Mn":
+                places.extend(length - 1, end)
+        return "".join(pieces), places
 
-def _exact(text: str) -> Folded:
-    letters: list[str] = []
-    places: list[tuple[int, int]] = []
-    for start, end, char in units(text):
-        folded = _folded(char) if len(char) == 1 else "".join(map(_folded, char))
-        if not folded and unicodedata.category(char[0]) == "Mn" and places and letters[-1] != " ":
-            places[-1] = (places[-1][0], end)
-        letters += folded
-        places += [(start, end)] * len(folded)
-    return Folded("".join(letters), places)
+    def _kept(self, chars: str) -> str:
+        return chars.encode(_WESTERN).translate(self._bytes).decode(_WESTERN)
+
+    def _cut(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Yield runs of characters that keep their places, and all others one by one."""
+        at = 0
+        for start, end, char in _entities(text):
+            yield from self._cut_plain(text, at, start)
+            yield start, end, char
+            at = end
+        yield from self._cut_plain(text, at, len(text))
+
+    def _cut_plain(self, text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+        at = start
+        for run in self._run.finditer(text, start, end):
+            yield from ((i, i + 1, text[i]) for i in range(at, run.start()))
+            yield *run.span(), run[0]
+            at = run.end()
+        yield from ((i, i + 1, text[i]) for i in range(at, end))
 
 
-def units(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield the characters of *text* with start and end; an HTML entity is its character."""
-    at = 0
+def _entities(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the HTML entities of *text* with start and end, each as what it stands for."""
     for entity in _ENTITY.finditer(text):
         char = html.unescape(f"&{entity[1]};")
-        if char.startswith("&"):
-            continue
-        yield from ((i, i + 1, text[i]) for i in range(at, entity.start()))
-        yield entity.start(), entity.end(), char
-        at = entity.end()
-    yield from ((i, i + 1, text[i]) for i in range(at, len(text)))
-
-
-def _has_entity(text: str) -> bool:
-    return "&" in text and _ENTITY.search(text) is not None
+        if not char.startswith("&"):
+            yield entity.start(), entity.end(), char
 
 
 def _without_addresses(text: str) -> str:
@@ -211,39 +294,24 @@ def _without_addresses(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A text without accents and invisible characters, for regexes; *offsets* lead back.
+    """A text without accents and invisible characters, for regexes; *places* lead back.
 
     They are None where every character kept its place.
     """
 
     text: str
-    offsets: tuple[tuple[int, int], ...] | None = None
+    places: _Places | None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where [start, end) of the plain text stands in the text as it was given."""
-        if self.offsets is None:
+        if self.places is None:
             return start, end
-        return self.offsets[start][0], self.offsets[end - 1][1]
+        return self.places.start(start), self.places.end(end - 1)
 
 
 def plain(text: str) -> Plain:
     """Return *text* without accents and invisible characters; case and punctuation stay."""
-    text = _without_addresses(text)
-    bare = None if _has_entity(text) else _BARE.whole(text)
-    return Plain(bare) if bare is not None else _plain_exactly(text)
-
-
-def _plain_exactly(text: str) -> Plain:
-    chars: list[str] = []
-    offsets: list[tuple[int, int]] = []
-    for start, end, char in units(text):
-        if unicodedata.category(char[0]) == "Mn" and offsets:
-            offsets[-1] = (offsets[-1][0], end)
-            continue
-        for bare in _bare(char):
-            chars.append(bare)
-            offsets.append((start, end))
-    return Plain("".join(chars), tuple(offsets))
+    return Plain(*_BARE.changed(_without_addresses(text)))
 
 
 @cache

@@ -26,18 +26,16 @@ _SEARCHED = {"": _DEFAULT, "text": ("summary", "text")}
 
 
 class Hit(msgspec.Struct, frozen=True, order=True, gc=False):
-    """A term's place: its field's rank, offsets, and first and last word (for distances)."""
+    """A term's place: its field's rank and its offsets there."""
 
     rank: int
     start: int
     end: int
-    first: int
-    last: int
     term: str
 
 
 class Field:
-    """One field of an entry, folded once and indexed."""
+    """One field of an entry, folded once and indexed where that is needed."""
 
     def __init__(self, name: str, text: str) -> None:
         self.rank = FIELDS.index(name)
@@ -58,10 +56,11 @@ class Field:
             index.setdefault(word, []).append(at)
         return index
 
-    @cached_property
-    def sorted_words(self) -> list[str]:
-        """Return the different words, for prefixes to be looked up in."""
-        return sorted(self.index)
+    def numbers(self, hit: Hit) -> tuple[int, int]:
+        """Return the numbers of a hit's first and last word, to count those between."""
+        starts = self.folded.starts
+        first = max(bisect_right(starts, hit.start) - 1, 0)
+        return first, max(bisect_left(starts, hit.end) - 1, first)
 
     def cited(self, kind: str) -> Mapping[str, tuple[Citation, ...]]:
         """Return the laws, decrees or bills that the text cites, by number."""
@@ -71,46 +70,55 @@ class Field:
 
     def hits(self, term: Term) -> list[Hit]:
         """Return every place of *term* in this field."""
-        if term.kind == "regex":
-            return self._regex(term)
-        if term.kind == "exact":
-            return self._exact(term)
-        places = list(self._words(term))
+        places = list(self._places(term))
         if not places:
             return []
         label = print_query(term)
-        return [self._hit(label, first, last) for first, last in places]
+        return [Hit(self.rank, start, end, label) for start, end in places]
 
-    def _words(self, term: Term) -> Iterable[tuple[int, int]]:
+    def _places(self, term: Term) -> Iterable[tuple[int, int]]:
+        vocabulary = self.folded.vocabulary
         match term.kind:
             case "law" | "decree" | "bill":
-                return ((c.first, c.last) for c in self.cited(term.kind).get(term.text, ()))
-            case "window":
-                return self._windows(term)
+                found = self.cited(term.kind).get(term.text, ())
+                return self._spans((citation.first, citation.last) for citation in found)
+            case "regex":
+                return self._regex(term)
+            case "exact":
+                return self._exact(term)
             case "forms":
-                found = self.index.keys() & set(term.words)
-                return ((at, at) for word in found for at in self.index[word])
+                held = vocabulary.intersection(term.words)
+                return sorted(place for word in held for place in self.folded.places_of(word))
+            case "prefix":
+                if len(term.words) == 1:
+                    return self.folded.places_of(term.words[0], whole=False)
+                return self._phrases(term.words, open_end=True)
+            case _ if not vocabulary.issuperset(term.words):
+                return ()
+            case "window":
+                return self._spans(self._windows(term))
+            case _ if len(term.words) == 1:
+                return self.folded.places_of(term.words[0])
             case _:
-                return self._phrases(term.words, open_end=term.kind == "prefix")
+                return self._phrases(term.words)
 
-    def _phrases(self, words: tuple[str, ...], *, open_end: bool) -> list[tuple[int, int]]:
+    def _spans(self, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the offsets of what stands from one word to another."""
+        starts, ends = self.folded.starts, self.folded.ends
+        return [(starts[first], ends[last]) for first, last in found]
+
+    def _phrases(self, words: tuple[str, ...], *, open_end: bool = False) -> list[tuple[int, int]]:
         *head, tail = words
-        length = len(words)
-        tails = self._beginning(tail) if open_end else self.index.get(tail, [])
-        if length == 1:
-            return [(at, at) for at in tails]
         found = []
-        for at in tails:
-            first = at - length + 1
+        for at in self._beginning(tail) if open_end else self.index.get(tail, ()):
+            first = at - len(head)
             if first >= 0 and list(self.folded.words[first:at]) == head:
                 found.append((first, at))
-        return found
+        return self._spans(found)
 
     def _beginning(self, prefix: str) -> list[int]:
-        words = self.sorted_words
-        low = bisect_left(words, prefix)
-        high = bisect_right(words, prefix + "\U0010ffff")
-        return sorted(at for word in words[low:high] for at in self.index[word])
+        words = [word for word in self.folded.vocabulary if word.startswith(prefix)]
+        return sorted(at for word in words for at in self.index[word])
 
     def _windows(self, term: Term) -> list[tuple[int, int]]:
         """Return the tightest windows that hold all words of *term* and few enough others."""
@@ -131,44 +139,22 @@ class Field:
                 found.append((places[low][0], at))
         return found
 
-    def _hit(self, label: str, first: int, last: int) -> Hit:
-        folded = self.folded
-        return Hit(self.rank, folded.starts[first], folded.ends[last], first, last, label)
-
-    def _spanned(self, label: str, start: int, end: int) -> Hit:
-        first = max(bisect_right(self.folded.starts, start) - 1, 0)
-        last = max(bisect_left(self.folded.starts, end) - 1, first)
-        return Hit(self.rank, start, end, first, last, label)
-
     @cached_property
     def _plain(self) -> Plain:
         return plain(self.text)
 
-    def _says(self, hit: Hit, words: tuple[str, ...]) -> bool:
-        return self.folded.words[hit.first : hit.last + 1] == words
-
-    def _regex(self, term: Term) -> list[Hit]:
+    def _regex(self, term: Term) -> list[tuple[int, int]]:
         bare = self._plain
-        label = print_query(term)
         spans = (match.span() for match in pattern_of(term.text).finditer(bare.text))
-        return [self._spanned(label, *bare.span(*span)) for span in spans if span[0] < span[1]]
+        return [bare.span(*span) for span in spans if span[0] < span[1]]
 
-    def _exact(self, term: Term) -> list[Hit]:
+    def _exact(self, term: Term) -> list[tuple[int, int]]:
+        """Return where the folded words stand, and are written as the term is."""
         text = unicodedata.normalize("NFC", term.text)
-        pattern = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
-        label = print_query(term)
-        if unicodedata.is_normalized("NFC", self.text):
-            spanned = [self._spanned(label, *m.span()) for m in pattern.finditer(self.text)]
-            # What stands in an address is no word of the text.
-            return [hit for hit in spanned if self._says(hit, term.words)]
-        written = [
-            self._hit(label, first, last)
-            for first, last in self._phrases(term.words, open_end=False)
-        ]
         return [
-            hit
-            for hit in written
-            if unicodedata.normalize("NFC", self.text[hit.start : hit.end]) == text
+            (start, end)
+            for start, end in self._phrases(term.words)
+            if unicodedata.normalize("NFC", self.text[start:end]) == text
         ]
 
 
@@ -211,6 +197,10 @@ class Page:
             fields = [self._fields[name] for name in names if name in self._fields]
             self._hits[term] = [hit for field in fields for hit in field.hits(term)]
         return self._hits[term]
+
+    def numbers(self, hit: Hit) -> tuple[int, int]:
+        """Return the numbers of a hit's first and last word in its field."""
+        return self._fields[FIELDS[hit.rank]].numbers(hit)
 
     def because(self, hits: Iterable[Hit]) -> tuple[Because, ...]:
         """Return the places of *hits* with the words around them, at most 100."""
@@ -257,41 +247,61 @@ def judge(node: Node, page: Page) -> list[Hit] | None:
 
 def near(node: Near, page: Page) -> list[Hit]:
     """Return the places of both sides that stand within the distance of one another."""
-    left, right = judge(node.left, page) or [], judge(node.right, page) or []
+    left, right = (
+        [(*page.numbers(hit), hit) for hit in judge(side, page) or ()]
+        for side in (node.left, node.right)
+    )
     if not left or not right:
         return []
     found = _followed(left, right, node.distance)
     return found if node.ordered else [*found, *_followed(right, left, node.distance)]
 
 
-def _followed(earlier: list[Hit], later: list[Hit], most: int) -> list[Hit]:
+Numbered = tuple[int, int, Hit]
+"""A hit behind the numbers of its first and its last word."""
+
+
+def _followed(earlier: list[Numbered], later: list[Numbered], most: int) -> list[Hit]:
     """Return the hits of *earlier* that one of *later* follows within *most* words, and those.
 
     It sorts once and looks each up, so that a long text of nothing but hits
     takes no longer than its length allows.
     """
-    by_start = sorted(later, key=lambda hit: (hit.rank, hit.first))
-    starts = [(hit.rank, hit.first) for hit in by_start]
+    by_start = sorted(later, key=lambda one: (one[2].rank, one[0]))
+    starts = [(hit.rank, first) for first, _, hit in by_start]
     found: list[Hit] = []
     reached = [0] * (len(by_start) + 1)
-    for hit in earlier:
-        low = bisect_right(starts, (hit.rank, hit.last))
-        high = bisect_right(starts, (hit.rank, hit.last + most))
+    for _, last, hit in earlier:
+        low = bisect_right(starts, (hit.rank, last))
+        high = bisect_right(starts, (hit.rank, last + most))
         if low < high:
             found.append(hit)
             reached[low] += 1
             reached[high] -= 1
-    return [*found, *compress(by_start, accumulate(reached))]
+    return [*found, *compress((hit for _, _, hit in by_start), accumulate(reached))]
 
 
-def distance(one: Hit, other: Hit, *, ordered: bool) -> int:
-    """Return how many words *other* stands from *one*: neighbours 1, overlapping ones 0.
+def nearest(node: Near, page: Page) -> int | None:
+    """Return how many words its two sides are apart at their nearest; None where one is missing."""
+    left, right = (
+        [(*page.numbers(hit), hit.rank) for hit in judge(side, page) or ()]
+        for side in (node.left, node.right)
+    )
+    pairs = [_gap(left, right)] if node.ordered else [_gap(left, right), _gap(right, left)]
+    return min((gap for gap in pairs if gap is not None), default=None)
 
-    In an ordered pair, *other* must come after *one*; else the distance is 0.
-    """
-    if other.first > one.last:
-        return other.first - one.last
-    return one.first - other.last if one.first > other.last and not ordered else 0
+
+def _gap(
+    earlier: Iterable[tuple[int, int, int]], later: Iterable[tuple[int, int, int]]
+) -> int | None:
+    """Return the fewest words from the end of one of *earlier* to the start of one of *later*."""
+    starts = sorted((rank, first) for first, _, rank in later)
+    gaps = []
+    for _, last, rank in earlier:
+        at = bisect_right(starts, (rank, last))
+        if at < len(starts) and starts[at][0] == rank:
+            gaps.append(starts[at][1] - last)
+    return min(gaps, default=None)
 
 
 def _before(text: str, start: int) -> str:

@@ -1,122 +1,132 @@
-"""Matching against the plain way and a loop of regexes, on made-up articles with published seeds.
+"""Matching against other ways, by the number of rules, each number in a process of its own.
 
-Words follow Zipf's law, as those of languages do. Before anything is timed,
-the result sets are asserted equal.
+Before anything is timed, what the ways find is asserted to be the same: matches
+and places against the plain way, articles and rules against all others.
 """
 
 from __future__ import annotations
 
-import random
-import re
+import gc
+import json
 import statistics
+import subprocess
+import sys
 import time
-import tracemalloc
-from collections.abc import Callable, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
-from rules import Entry, Rule, RuleSet
-from rules.language import parse_query
+from rules import Entry, RuleBook, RuleSet
+from tests.benchmarks.corpus import Corpus, rule_files, whole_text
+from tests.benchmarks.rivals import Fts5, Tantivy, in_batches, loop_of_regexes
 
-SEED = 32108
-SIZES = (10, 100, 1_000, 10_000)
-_VOCABULARY = 50_000
-_WORDS = 650
-_ARTICLES = 200
+T = TypeVar("T")
+
+SIZES = (10, 100, 1_000, 10_000, 100_000)
+_SEEN_BEFORE = 600
+_ARTICLES = 300
+_SLOWLY = {10: 100, 100: 100, 1_000: 50, 10_000: 10, 100_000: 3}
+"""So many articles are asked of the ways that ask rule by rule."""
+
+_MOST_REGEXES = 10_000
 
 
 def table() -> dict[str, object]:
-    """Return, for each number of rules, rates and ratios; all of one run."""
-    chance = random.Random(SEED)
-    words = _vocabulary(chance)
-    weights = list(accumulate(1 / rank for rank in range(1, len(words) + 1)))
-    articles = [_article(chance, words, weights, number) for number in range(_ARTICLES)]
-    written = [_query(chance, words, weights) for _ in range(SIZES[-1])]
-    found: dict[str, object] = {}
-    for size in SIZES:
-        found[str(size)] = _measured(written[:size], articles)
-    return found
+    """Return a row for each number of rules; all of one run."""
+    return {str(size): _apart(size) for size in SIZES}
 
 
-def _vocabulary(chance: random.Random) -> list[str]:
-    syllables = [
-        a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "an", "es", "ón")
-    ]
-    made: dict[str, None] = {}
-    while len(made) < _VOCABULARY:
-        made["".join(chance.choices(syllables, k=chance.randint(1, 4)))] = None
-    return sorted(made, key=lambda word: (len(word), chance.random()))
+def _apart(size: int) -> dict[str, object]:
+    command = [sys.executable, "-m", "tests.benchmarks.matching", str(size)]
+    made = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=900)
+    row: dict[str, object] = json.loads(made.stdout)
+    return row
 
 
-def _article(
-    chance: random.Random, words: Sequence[str], weights: Sequence[float], number: int
-) -> Entry:
-    text = " ".join(chance.choices(words, cum_weights=weights, k=_WORDS))
-    if number % 10 == 0:
-        text += f" Ley N.º {chance.randint(30_000, 32_500)}"
-    return Entry(key=str(number), title=text[:60], text=text)
-
-
-def _query(chance: random.Random, words: Sequence[str], weights: Sequence[float]) -> str:
-    def word() -> str:
-        # Who writes a rule takes words that mean something: none of the 200 most frequent.
-        return words[min(chance.choices(range(200, len(words)), k=1)[0], len(words) - 1)]
-
-    def usual() -> str:
-        return chance.choices(words, cum_weights=weights, k=1)[0]
-
-    shape = chance.randrange(5)
-    if shape == 0:
-        return f"{word()} OR {word()} OR {word()}"
-    if shape == 1:
-        return f'{word()} AND ({usual()} OR "{usual()} {usual()}")'
-    if shape == 2:
-        return f"(({word()} OR {word()}) NEAR/8 ({usual()} OR {usual()}))"
-    if shape == 3:
-        return f"{(word() + word())[:7]}* NOT {usual()}"
-    return f"law:{chance.randint(30_000, 32_500)}"
-
-
-def _measured(queries: Sequence[str], articles: Sequence[Entry]) -> dict[str, object]:
-    tracemalloc.start()
-    begun = time.perf_counter()
-    rules = RuleSet(
-        Rule(id=f"r{n}", title="r", query=query, tree=parse_query(query))
-        for n, query in enumerate(queries)
-    )
-    loaded = time.perf_counter() - begun
-    memory = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    few = articles if len(queries) <= 1_000 else articles[:20]
+def row(size: int) -> dict[str, object]:
+    """Return rates, times and ratios with *size* rules."""
+    corpus = Corpus()
+    before, articles = corpus.articles(_SEEN_BEFORE), corpus.articles(_ARTICLES)
+    files = rule_files(corpus.queries(size))
+    gc.collect()
+    gc.freeze()
+    held = _resident()
+    seconds, book = _timed(lambda: RuleBook.empty().reload(files))
+    memory = _resident() - held
+    assert not book.problems, book.problems[0]
+    rules = book.rules
+    edited, _ = _timed(lambda: _edited(book, files))
+    for article in before:
+        rules.match(article)
+    few = articles[: _SLOWLY[size]]
     for article in few:
         assert rules.match(article) == rules.match_plainly(article)
-    for article in articles:
-        rules.match(article)  # the counts of words settle
-    times = [_seconds(rules.match, article) for article in articles]
-    plainly = [_seconds(rules.match_plainly, article) for article in few]
-    patterns = [_pattern(query) for query in queries]
-    loop = [_seconds(lambda entry: _looped(patterns, entry), article) for article in few[:20]]
+    times = [_timed(lambda entry=article: rules.match(entry))[0] for article in articles]
     rate = 1 / statistics.mean(times)
+    plainly = _mean(rules.match_plainly, few)
     return {
         "articles_per_second": round(rate),
         "p99_ms": round(sorted(times)[int(len(times) * 0.99) - 1] * 1000, 2),
-        "times_the_plain_way": round(rate * statistics.mean(plainly), 1),
-        "times_a_loop_of_regexes": round(rate * statistics.mean(loop), 1),
-        "load_seconds_traced": round(loaded, 2),
-        "memory_mb": round(memory / 2**20, 1),
+        "matches_per_article": round(statistics.mean(len(rules.match(a)) for a in articles), 2),
+        "load_seconds": round(seconds, 2),
+        "one_edit_seconds": round(edited, 3),
+        "memory_mb": round(memory),
+        "times_the_plain_way": round(rate * plainly, 1),
+        **_against_rivals(rules, articles, few, rate),
     }
 
 
-def _seconds(function: Callable[[Entry], object], article: Entry) -> float:
+def _edited(book: RuleBook, files: dict[str, bytes]) -> RuleBook:
+    name, data = next(iter(files.items()))
+    return book.reload({**files, name: data.replace(b"id: r-0\n", b"id: r-new\n")})
+
+
+def _against_rivals(
+    rules: RuleSet, articles: Sequence[Entry], few: Sequence[Entry], rate: float
+) -> dict[str, object]:
+    trees = [rule.tree for rule in rules.rules.values()]
+    numbers = {name: number for number, name in enumerate(rules.rules)}
+    ours = {
+        (at, numbers[match.rule])
+        for at, article in enumerate(articles)
+        for match in rules.match(article)
+    }
+    texts = [whole_text(article) for article in articles]
+    found: dict[str, object] = {}
+    if len(trees) <= _MOST_REGEXES:
+        looped = loop_of_regexes(trees)
+        asked = texts[: len(few)]
+        _same(ours, {(at, n) for at, text in enumerate(asked) for n in looped(text)}, len(asked))
+        found["times_a_loop_of_regexes"] = round(rate * _mean(looped, asked), 1)
+    for name, engine in (("fts5", Fts5(trees)), ("tantivy", Tantivy(trees))):
+        batched = texts if len(trees) < SIZES[-1] else texts[:100]
+        _same(ours, set().union(*in_batches(engine, batched)), len(batched))
+        spent, _ = _timed(partial(list, in_batches(engine, batched)))
+        found[f"times_{name}_in_batches"] = round(rate * spent / len(batched), 1)
+    return found
+
+
+def _same(ours: set[tuple[int, int]], others: set[tuple[int, int]], articles: int) -> None:
+    asked = {(at, number) for at, number in ours if at < articles}
+    assert others == asked, sorted(others ^ asked)[:5]
+
+
+def _mean(function: Callable[..., object], asked: Iterable[object]) -> float:
+    return statistics.mean(_timed(lambda one=one: function(one))[0] for one in asked)
+
+
+def _timed(function: Callable[[], T]) -> tuple[float, T]:
     begun = time.perf_counter()
-    function(article)
-    return time.perf_counter() - begun
+    found = function()
+    return time.perf_counter() - begun, found
 
 
-def _pattern(query: str) -> re.Pattern[str]:
-    """Return what somebody writes without such a tool: the query's words as one regex."""
-    words = re.findall(r"[^\W\d_]{2,}|\d{5}", re.sub(r"\b(?:OR|AND|NOT|NEAR|law)\b", " ", query))
-    return re.compile("|".join(rf"\b{re.escape(word)}" for word in words), re.IGNORECASE)
+def _resident() -> int:
+    """Return how many MB this process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 // 2**20
 
 
-def _looped(patterns: Sequence[re.Pattern[str]], entry: Entry) -> int:
-    return sum(pattern.search(entry.text) is not None for pattern in patterns)
+if __name__ == "__main__":
+    json.dump(row(int(sys.argv[1])), sys.stdout)
