@@ -7,7 +7,7 @@ another. Only words that stand in the language's list are given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -41,11 +41,14 @@ def forms(word: str, languages: Iterable[str], vetoed: Iterable[str] = ()) -> tu
 
 @lru_cache(maxsize=4096)
 def _forms(word: str, language: str) -> frozenset[str]:
-    lemmas = {lemma for _, lemma in _lines(language, f"\t{word}\t")}
+    listed = _list(language)
+    lemmas = {
+        lemma for form, lemma in listed.beginning(folded_letters(word) + "\t") if form == word
+    }
     heads = {word} if word in lemmas or not lemmas else lemmas
     found = {word} | _family(word, language)
     for head in heads:
-        found.update(form for form, _ in _lines(language, f"\t{head}\n"))
+        found.update(listed.of_lemma(head))
     return frozenset(folded for form in found for folded in folded_words(form))
 
 
@@ -57,42 +60,66 @@ def _family(word: str, language: str) -> set[str]:
     if not root:
         return set()
     stems = {root, stem, *(root + ending for ending in _ENDINGS[language])}
-    near = _lines(language, "\n" + folded_letters(word)[:_SHARED])
+    near = _list(language).beginning(folded_letters(word)[:_SHARED])
     return {form for form, _ in near if _stem(form, language) in stems}
 
 
-def _lines(language: str, wanted: str) -> Iterator[tuple[str, str]]:
-    """Yield word and lemma of each line of the list that holds *wanted*, its ends included."""
-    text = _list(language)
-    at = text.find(wanted)
-    while at >= 0:
-        start = at if wanted.startswith("\n") else text.rindex("\n", 0, at)
-        end = text.index("\n", start + 1)
-        _, form, lemma = text[start + 1 : end].split("\t")
-        yield form, lemma
-        at = text.find(wanted, end)
+class _List:
+    """A word list as sorted lines of folded word, word and lemma: small, and quick to search."""
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        lines = sorted(f"{folded_letters(word)}\t{word}\t{lemma}" for word, lemma in words.items())
+        self._text = ("\n" + "\n".join(lines) + "\n").encode()
+
+    def beginning(self, letters: str) -> Iterator[tuple[str, str]]:
+        """Yield word and lemma of each line that begins with the folded *letters*."""
+        wanted = letters.encode()
+        at = self._first_from(wanted)
+        while self._text.startswith(wanted, at):
+            end = self._text.index(b"\n", at)
+            _, word, lemma = self._text[at:end].decode().split("\t")
+            yield word, lemma
+            at = end + 1
+
+    def of_lemma(self, lemma: str) -> Iterator[str]:
+        """Yield the words of a lemma, however they begin."""
+        wanted = f"\t{lemma}\n".encode()
+        at = self._text.find(wanted)
+        while at >= 0:
+            yield self._text[self._text.rindex(b"\t", 0, at) + 1 : at].decode()
+            at = self._text.find(wanted, at + len(wanted) - 1)
+
+    def _first_from(self, wanted: bytes) -> int:
+        """Return where the first line begins that is not before *wanted*."""
+        low, high = 1, len(self._text)
+        while low < high:
+            middle = (low + high) // 2
+            line = self._text.rindex(b"\n", 0, middle) + 1
+            if self._text[line : line + len(wanted)] < wanted:
+                low = self._text.index(b"\n", middle) + 1
+            else:
+                high = line
+        return low
 
 
 @lru_cache(maxsize=65536)
 def _stem(word: str, language: str) -> str:
-    return folded_letters(_stemmer(language).stemWord(word))
+    stem: str = _stemmer(language).stemWord(word)
+    return folded_letters(stem)
 
 
 @lru_cache(maxsize=len(LANGUAGES))
 def _stemmer(language: str) -> Any:
-    import snowballstemmer
+    import Stemmer
 
-    return snowballstemmer.stemmer(_SNOWBALL[language])
+    return Stemmer.Stemmer(_SNOWBALL[language])
 
 
 @lru_cache(maxsize=len(LANGUAGES))
-def _list(language: str) -> str:
-    """Return the word list as lines of folded word, word and lemma: small, and quick to search."""
+def _list(language: str) -> _List:
     from simplemma.strategies.dictionaries import DefaultDictionaryFactory
 
-    words = DefaultDictionaryFactory().get_dictionary(language)
-    lines = (f"{folded_letters(word)}\t{word}\t{lemma}" for word, lemma in words.items())
-    return "\n" + "\n".join(lines) + "\n"
+    return _List(DefaultDictionaryFactory().get_dictionary(language))
 
 
 def let_go() -> None:
