@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from rules.files import read_rules
 from rules.forms import let_go
 from rules.inline import failures
+from rules.packed import Kept, key_of, pack, unpack
 from rules.problems import Problem, RuleError, unreadable
 from rules.rule import Rule
 from rules.ruleset import RuleSet
@@ -31,11 +34,12 @@ class RuleBook:
 
     files: Mapping[str, RuleFile]
     rules: RuleSet
+    kept: Kept | None = None
 
     @classmethod
-    def empty(cls) -> RuleBook:
-        """Return a book without any file."""
-        return cls(files={}, rules=RuleSet(()))
+    def empty(cls, kept: Kept | None = None) -> RuleBook:
+        """Return a book without any file; parsed rules are *kept* there between runs."""
+        return cls(files={}, rules=RuleSet(()), kept=kept)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -54,37 +58,59 @@ class RuleBook:
         """
         if {name: file.data for name, file in self.files.items()} == dict(files):
             return self
+        with _no_collection():
+            return self._reloaded(files, tested=tested)
+
+    def _reloaded(self, files: Mapping[str, bytes | str], *, tested: bool) -> RuleBook:
         owners: dict[str, str] = {}
         read: dict[str, RuleFile] = {}
         for name in sorted(files):
             file = self._read(name, files[name], tested=tested)
             if clashes := _clashes(file, owners):
-                rules = tuple(rule for rule in self._kept(name) if rule.id not in owners)
+                rules = tuple(rule for rule in self._last_good(name) if rule.id not in owners)
                 file = replace(file, rules=rules, problems=(*file.problems, *clashes))
             read[name] = file
             owners.update(dict.fromkeys((rule.id for rule in file.rules), name))
         let_go()
         held = (rule for file in read.values() for rule in file.rules)
-        return RuleBook(files=read, rules=RuleSet(held, before=self.rules))
+        return replace(self, files=read, rules=RuleSet(held, before=self.rules))
 
     def _read(self, name: str, data: bytes | str, *, tested: bool) -> RuleFile:
         if isinstance(data, str):
             problems = (unreadable(name, data),)
-            return RuleFile(data=data, rules=self._kept(name), problems=problems)
+            return RuleFile(data=data, rules=self._last_good(name), problems=problems)
         before = self.files.get(name)
         if before is not None and before.data == data and not before.problems:
             return before
+        key = key_of(name, data, tested=tested)
+        packed = self.kept.get(key) if self.kept is not None else None
+        if packed and (known := unpack(name, data, packed)) is not None:
+            return RuleFile(data=data, rules=known)
         try:
             rules = read_rules(name, data)
         except RuleError as error:
-            return RuleFile(data=data, rules=self._kept(name), problems=error.problems)
+            return RuleFile(data=data, rules=self._last_good(name), problems=error.problems)
         if tested and (failed := tuple(problem for rule in rules for problem in failures(rule))):
-            return RuleFile(data=data, rules=self._kept(name), problems=failed)
+            return RuleFile(data=data, rules=self._last_good(name), problems=failed)
+        if self.kept is not None:
+            self.kept.put(key, pack(rules))
         return RuleFile(data=data, rules=rules)
 
-    def _kept(self, name: str) -> tuple[Rule, ...]:
+    def _last_good(self, name: str) -> tuple[Rule, ...]:
         """Return the rules of the last good version of the file *name*."""
         return self.files[name].rules if name in self.files else ()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Do without the garbage collector: what is read is to stay, and looking it over costs a third."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _clashes(file: RuleFile, owners: Mapping[str, str]) -> tuple[Problem, ...]:

@@ -8,10 +8,9 @@ where one of them does. An anchor may let too much through, but never too little
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from rules.common import SHARES
 from rules.law import CITED
@@ -34,13 +33,19 @@ _SHORT_PREFIX = 50.0
 _UNSEEN = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(NamedTuple):
     """A word, a prefix or a law's number that stands in some field; *group* "" is an entry's text."""
 
     kind: Kind
     group: str
     text: str
+
+
+class Anchor(NamedTuple):
+    """Atoms of which one stands in whatever a query matches, and how much they let through."""
+
+    cost: float
+    atoms: tuple[Atom, ...]
 
 
 class Rarity:
@@ -52,58 +57,79 @@ class Rarity:
 
     def cost(self, atom: Atom) -> float:
         """Return how much an atom lets through: the share of entries that hold it, in percent."""
-        if atom.kind in CITED:
+        kind, group, text = atom
+        if kind in CITED:
             return _UNSEEN
-        if atom.group in {"lang", "source"}:
+        if group in {"lang", "source"}:
             return 100.0
-        if atom.kind == "prefix":
-            return max(_SHORT_PREFIX / 4.0 ** max(len(atom.text) - 3, 0), _UNSEEN)
+        if kind == "prefix":
+            return max(_SHORT_PREFIX / 4.0 ** max(len(text) - 3, 0), _UNSEEN)
         if self.entries:
-            return max(100.0 * self.seen[atom.text] / self.entries, _UNSEEN / len(atom.text))
-        return SHARES.get(atom.text) or max(8.0 / 1.5 ** len(atom.text), _UNSEEN / len(atom.text))
+            return max(100.0 * self.seen[text] / self.entries, _UNSEEN / len(text))
+        return SHARES.get(text) or max(8.0 / 1.5 ** len(text), _UNSEEN / len(text))
 
 
-def anchor(node: Node, rarity: Rarity) -> frozenset[Atom] | None:
-    """Return atoms of which one stands in whatever *node* matches; None where there are none."""
-    match node:
-        case Term():
-            return _of_term(node, rarity)
-        case And(parts):
-            return _cheapest([anchor(part, rarity) for part in parts], rarity)
-        case Or(parts):
-            anchors = [anchor(part, rarity) for part in parts]
-            known = [one for one in anchors if one is not None]
-            return frozenset().union(*known) if len(known) == len(anchors) else None
-        case Near(left, right):
-            return _cheapest([anchor(left, rarity), anchor(right, rarity)], rarity)
-        case Count(term):
-            return _of_term(term, rarity)
-        case Not():
+class Anchors:
+    """Chooses the anchors of queries, by how rare words are."""
+
+    def __init__(self, rarity: Rarity) -> None:
+        self._rarity = rarity
+        self._families: dict[Term, Anchor] = {}
+
+    def of(self, node: Node) -> Anchor | None:
+        """Return the anchor of *node*; None where nothing has to stand in what it matches."""
+        match node:
+            case Term():
+                return self._of_term(node)
+            case And(parts):
+                return _best(map(self.of, parts))
+            case Or(parts):
+                anchors = [self.of(part) for part in parts]
+                known = [one for one in anchors if one is not None]
+                return _together(known) if len(known) == len(anchors) else None
+            case Near(left, right):
+                return _best((self.of(left), self.of(right)))
+            case Count(term):
+                return self._of_term(term)
+            case Not():
+                return None
+
+    def _of_term(self, term: Term) -> Anchor | None:
+        group = _group(term.field)
+        kind = term.kind
+        if kind == "regex":
             return None
+        if kind in CITED:
+            return self._alone(Atom(cast("Kind", kind), group, term.text))
+        if kind == "forms":
+            if term not in self._families:
+                family = [self._alone(Atom("word", group, word)) for word in term.words]
+                self._families[term] = _together(family)
+            return self._families[term]
+        words = [Atom("word", group, word) for word in term.words]
+        if kind == "prefix":
+            words[-1] = Atom("prefix", group, term.words[-1])
+        return min(map(self._alone, words), key=_cost)
+
+    def _alone(self, atom: Atom) -> Anchor:
+        return Anchor(self._rarity.cost(atom), (atom,))
 
 
-def _of_term(term: Term, rarity: Rarity) -> frozenset[Atom] | None:
-    group = _group(term.field)
-    if term.kind == "regex":
-        return None
-    if term.kind in CITED:
-        return frozenset([Atom(cast("Kind", term.kind), group, term.text)])
-    if term.kind == "forms":
-        return frozenset(Atom("word", group, word) for word in term.words)
-    words, atoms = term.words, []
-    if term.kind == "prefix":
-        words, atoms = words[:-1], [Atom("prefix", group, words[-1])]
-    atoms += [Atom("word", group, word) for word in words]
-    return frozenset([min(atoms, key=rarity.cost)])
+def _best(anchors: Iterable[Anchor | None]) -> Anchor | None:
+    return min((one for one in anchors if one is not None), default=None, key=_cost)
+
+
+def _cost(one: Anchor) -> float:
+    return one.cost
+
+
+def _together(anchors: Sequence[Anchor]) -> Anchor:
+    atoms = tuple(dict.fromkeys(chain.from_iterable(one.atoms for one in anchors)))
+    return Anchor(sum(map(_cost, anchors)), atoms)
 
 
 def _group(field: str) -> str:
     return "" if field in {"", "title", "text"} else field
-
-
-def _cheapest(anchors: Iterable[frozenset[Atom] | None], rarity: Rarity) -> frozenset[Atom] | None:
-    known = [one for one in anchors if one is not None]
-    return min(known, key=lambda one: sum(map(rarity.cost, one)), default=None)
 
 
 _Rules = tuple[str, ...]
@@ -158,11 +184,12 @@ class _Index:
         """Return the index of *trees*, by the ids of their rules."""
         always: list[str] = []
         tables: dict[_Where, dict[str, list[str]]] = {}
+        anchors = Anchors(rarity)
         for identity, tree in trees.items():
-            atoms = anchor(tree, rarity)
-            if atoms is None:
+            found = anchors.of(tree)
+            if found is None:
                 always.append(identity)
-            for atom in atoms or ():
+            for atom in found.atoms if found else ():
                 tables.setdefault(_where(atom), {}).setdefault(atom.text, []).append(identity)
         packed = {
             where: {text: tuple(rules) for text, rules in table.items()}

@@ -14,6 +14,7 @@ from rules import DeskError, Problem, Rule, RuleBook, RuleSet, library_files
 from store import EndpointSpec, Feed, SourceSpec
 from watcher import decide
 from watcher.models import did_you_mean
+from watcher.parsed import ParsedRules
 from watcher.settings import FILE as SETTINGS
 from watcher.settings import Settings, read_settings
 from watcher.sources import FILE as SOURCES
@@ -167,9 +168,11 @@ def read_desk(folder: Path, environ: Mapping[str, str]) -> DeskState:
         sources = read_sources(folder, shown(folder / SOURCES))
     except DeskError as error:
         problems.extend(error.problems)
-    book = RuleBook.empty().reload(rule_files(folder / RULES))
+    parsed = ParsedRules(folder / "data" / "parsed")
+    book = RuleBook.empty(parsed).reload(rule_files(folder / RULES))
     if settings is None or problems:
         raise DeskError([*problems, *book.problems])
+    parsed.tidy()
     state = DeskState(folder=folder, settings=settings, sources=sources, book=book)
     if state.problems:
         raise DeskError(state.problems)

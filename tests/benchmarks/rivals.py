@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
 import tantivy
@@ -23,12 +24,18 @@ Found = set[tuple[int, int]]
 
 
 def loop_of_regexes(trees: Sequence[Node]) -> Callable[[str], list[int]]:
-    """Return what asks each query of one text: what somebody writes without such a tool."""
+    """Return what asks each query of one text: what is written where there is no such tool.
+
+    Accents are taken off the text once, and each word is a pattern between
+    word boundaries that is blind to case.
+    """
     asked = [_by_regex(tree) for tree in trees]
 
     def looped(text: str) -> list[int]:
-        words = f" {' '.join(fold(text).words)} "
-        return [number for number, holds in enumerate(asked) if holds(words)]
+        bare = "".join(
+            c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
+        )
+        return [number for number, holds in enumerate(asked) if holds(bare)]
 
     return looped
 
@@ -46,23 +53,24 @@ def _by_regex(node: Node) -> Callable[[str], bool]:
             return lambda text: not negated(text)
         case Near(left, right, distance):
             one, other = _alternatives(left), _alternatives(right)
-            between = rf"(?:\S+ ){{0,{distance - 1}}}"
-            pattern = rf" (?:(?:{one}) {between}(?:{other})|(?:{other}) {between}(?:{one}))(?= )"
-            return _searching(pattern)
+            between = rf"\W+(?:\w+\W+){{0,{distance - 1}}}"
+            return _searching(
+                rf"\b(?:(?:{one}){between}(?:{other})|(?:{other}){between}(?:{one}))\b"
+            )
         case Term():
-            return _searching(rf" (?:{_alternatives(node)})(?= )")
+            return _searching(rf"\b(?:{_alternatives(node)})\b")
         case _:
             raise NotImplementedError(node)
 
 
 def _searching(pattern: str) -> Callable[[str], bool]:
-    search = re.compile(pattern).search
+    search = re.compile(pattern, re.IGNORECASE).search
     return lambda text: search(text) is not None
 
 
 def _alternatives(node: Node) -> str:
-    words = (" ".join(folded_words(text)) for text in _texts(node, sign="o"))
-    return "|".join(rf"{text}\S*" if _is_prefix(node, text) else text for text in words)
+    words = (r"\W+".join(folded_words(text)) for text in _texts(node, sign="o"))
+    return "|".join(rf"{text}\w*" if _is_prefix(node, text) else text for text in words)
 
 
 def _is_prefix(node: Node, text: str) -> bool:
@@ -158,7 +166,7 @@ class Tantivy:
         for number, query in enumerate(self._queries):
             for _, address in searcher.search(query, limit=len(texts), count=False).hits:
                 near = self._near.get(number)
-                if near is None or near(f" {' '.join(fold(texts[address.doc]).words)} "):
+                if near is None or near(" ".join(fold(texts[address.doc]).words)):
                     found.add((address.doc, number))
         return found
 

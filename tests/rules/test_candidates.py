@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import Entry, Rule, RuleSet
-from rules.candidates import Rarity, anchor
+from rules.candidates import Anchors, Rarity
 from rules.language import parse_query
 from rules.query import And, Count, Near, Node, Not, Or, Term
 from tests.builders import a_rule
@@ -94,9 +94,9 @@ def test_the_rarer_side_of_an_and_is_its_anchor() -> None:
     rarity.entries = 100
     rarity.seen.update({"comun": 90, "raro": 1})
     for query in ("comun raro", "(comun NEAR/3 raro)", '"comun raro"'):
-        atoms = anchor(parse_query(query), rarity)
-        assert atoms is not None
-        assert {atom.text for atom in atoms} == {"raro"}
+        found = Anchors(rarity).of(parse_query(query))
+        assert found is not None
+        assert {atom.text for atom in found.atoms} == {"raro"}
 
 
 def test_a_long_text_of_nothing_but_hits_is_judged_in_time() -> None:
