@@ -77,6 +77,13 @@ def parse_query(text: str, languages: Sequence[str] = LANGUAGES) -> Node:
 
     *languages* are those of `forms:` where it names none.
     """
+    tree = _spoken(written_query(text), languages)
+    _sensible(tree)
+    return tree
+
+
+def written_query(text: str) -> Node:
+    """Return the tree of *text* as it is written: no forms are looked up, nothing is judged."""
     if len(text) > LONGEST:
         raise QueryError(
             0, "Q101", "the query is longer than 20,000 characters", "make it two rules"
@@ -95,8 +102,6 @@ def parse_query(text: str, languages: Sequence[str] = LANGUAGES) -> Node:
         raise
     except UnexpectedInput as error:
         raise _unexpected(error, text) from error
-    tree = _spoken(tree, languages)
-    _sensible(tree)
     return tree
 
 

@@ -78,6 +78,23 @@ def check(context: typer.Context, json: Json = False) -> None:
 
 
 @app.command()
+def fmt(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", show_default=False)
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 where a file would change.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Format rule files, or the desk's; comments are kept, and what a rule asks stays the same."""
+    from watcher.commands.fmt import fmt as command
+
+    command(context.obj, paths or [], dry=check, json=json)
+
+
+@app.command()
 def test(
     context: typer.Context,
     rules: Annotated[

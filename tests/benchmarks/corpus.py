@@ -93,24 +93,22 @@ class Corpus:
     def _query(self, number: int) -> str:
         language = self._languages[self._chance.randrange(2)]
 
-        def name() -> str:
-            return language.words[self._chance.randrange(1_000, len(language.words))]
-
-        def usual() -> str:
-            return language.words[self._chance.randrange(100, 2_000)]
-
+        name, other, third, rest = (self._chance.choice(language.words[1_000:]) for _ in range(4))
+        usual, common = self._chance.sample(language.words[100:1_000], 2)
+        if len({name, other, third}) < 3:
+            return self._query(number)
         match number % 5:
             case 0:
-                return f'"{usual()} {name()}" OR {name()} OR {name()}'
+                return f'"{usual} {rest}" OR {name} OR {other}'
             case 1:
-                return f"{name()} AND ({usual()} OR {usual()}) NOT {name()}"
+                return f"{name} AND ({usual} OR {common}) NOT {other}"
             case 2:
-                return f"({name()} OR {name()[:7]}*) NEAR/8 ({usual()} OR {usual()})"
+                return f"({name} OR {other[:7]}*) NEAR/8 ({usual} OR {common})"
             case 3:
                 return f"law:{self._number()}"
             case _:
                 family = self._chance.choice(self._families)
-                return f"forms(es):{family} AND ({usual()} OR {usual()})"
+                return f"forms(es):{family} AND ({usual} OR {common})"
 
 
 def rule_files(queries: Sequence[str], each: int = 1_000) -> dict[str, bytes]:

@@ -104,7 +104,7 @@ def rules_at(desk: Path | None, at: Path | None) -> RuleSet:
     """Return the rules at *at*, else the desk's, else those that tocsin ships."""
     files: Mapping[str, bytes | str]
     if at is not None:
-        files = _files_at(at)
+        files = files_at(at)
     else:
         try:
             files = rule_files(find_desk(desk, os.environ, Path.cwd()) / RULES)
@@ -127,7 +127,8 @@ def rules_of(files: Mapping[str, bytes | str]) -> RuleSet:
     return book.rules
 
 
-def _files_at(at: Path) -> Mapping[str, bytes | str]:
+def files_at(at: Path) -> Mapping[str, bytes | str]:
+    """Return the rule files that *at* is or holds; raise UsageError where there are none."""
     if at.is_dir():
         files = rule_files(at) or rule_files(at / RULES)
     elif at.is_file():
