@@ -11,8 +11,8 @@ import html
 import re
 import string
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate
@@ -24,6 +24,8 @@ _LETTERS = str.maketrans(
 )
 _ENTITY = re.compile(r"&(?:amp;)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _TOKEN = re.compile(r"(\d+|[^ \d]+)")
+_BLANKS = re.compile(" *")
+_WORD_END = {False: re.compile(r"[^ \d]*"), True: re.compile(r"\d*")}
 _WESTERN = "cp1252"
 _NO_DIGITS = str.maketrans(string.digits, " " * 10)
 _NO_LETTERS = str.maketrans(string.ascii_lowercase, " " * 26)
@@ -98,22 +100,41 @@ class Folded:
         words += self._letters.translate(_NO_LETTERS).split()
         return frozenset(words)
 
-    def places_of(self, word: str, *, whole: bool = True) -> list[tuple[int, int]]:
-        """Return the offsets of *word* in the text as it was given; not *whole*, of what it begins."""
-        letters, length = self._letters, len(self._letters)
+    def places_of(self, words: Sequence[str], *, whole: bool = True) -> list[tuple[int, int]]:
+        """Return the offsets, in the text as it was given, of *words* that follow one another.
+
+        If not *whole*, the last is the beginning of a word, and goes on to its end.
+        """
+        first, *rest = words
         found: list[tuple[int, int]] = []
-        at = letters.find(word)
+        at = self._letters.find(first)
         while at >= 0:
-            end = at + len(word)
-            if at == 0 or _apart(letters[at - 1], word[0]):
-                while not whole and end < length and not _apart(letters[end], word[-1]):
-                    end += 1
-                if end == length or _apart(letters[end], word[-1]):
-                    found.append((at, end))
-            at = letters.find(word, end)
+            end = after = at + len(first)
+            if at == 0 or _apart(self._letters[at - 1], first[0]):
+                after = self._after(at, first, whole=whole or bool(rest))
+                for number, word in enumerate(rest, 1):
+                    if after < 0:
+                        break
+                    after = self._after(self._next(after), word, whole=whole or number < len(rest))
+                if after >= 0:
+                    found.append((at, after))
+            at = self._letters.find(first, end)
         if self._places is None:
             return found
         return [(self._places.start(start), self._places.end(end - 1)) for start, end in found]
+
+    def _after(self, at: int, word: str, *, whole: bool) -> int:
+        """Return where the word at *at* ends, if it is *word* or begins with it; else -1."""
+        letters = self._letters
+        if not letters.startswith(word, at):
+            return -1
+        end = at + len(word)
+        if end < len(letters) and not _apart(letters[end], word[-1]):
+            return -1 if whole else _WORD_END[word[-1].isdecimal()].match(letters, end).end()  # type: ignore[union-attr]
+        return end
+
+    def _next(self, at: int) -> int:
+        return _BLANKS.match(self._letters, at).end()  # type: ignore[union-attr]
 
     @cached_property
     def _pieces(self) -> list[str]:
@@ -129,17 +150,21 @@ class Folded:
     def _bounds(self) -> list[int]:
         return list(accumulate(map(len, self._pieces)))
 
-    @cached_property
-    def starts(self) -> list[int]:
-        """Return where each word begins."""
-        starts = self._bounds[:-1:2]
-        return starts if self._places is None else list(map(self._places.start, starts))
+    def start(self, at: int) -> int:
+        """Return where the word of number *at* begins."""
+        start = self._bounds[2 * at]
+        return start if self._places is None else self._places.start(start)
 
-    @cached_property
-    def ends(self) -> list[int]:
-        """Return where each word ends."""
-        ends = self._bounds[1::2]
-        return ends if self._places is None else [self._places.end(end - 1) for end in ends]
+    def end(self, at: int) -> int:
+        """Return where the word of number *at* ends."""
+        end = self._bounds[2 * at + 1]
+        return end if self._places is None else self._places.end(end - 1)
+
+    def numbers(self, start: int, end: int) -> tuple[int, int]:
+        """Return the numbers of the first and the last word in [start, end)."""
+        all_words = range(len(self.words))
+        first = max(bisect_right(all_words, start, key=self.start) - 1, 0)
+        return first, max(bisect_left(all_words, end, key=self.start) - 1, first)
 
 
 def _apart(char: str, other: str) -> bool:

@@ -127,8 +127,7 @@ class _Reader:
         self._kind = kind
         self._text = text
         self._words = folded.words
-        self._starts = folded.starts
-        self._ends = folded.ends
+        self._folded = folded
 
     def is_named(self, at: int) -> bool:
         """Tell whether the word at *at* names what is looked for: no draft or by-law for a law."""
@@ -256,5 +255,5 @@ class _Reader:
 
     def _gap(self, at: int) -> str:
         """Return what stands between the word at *at* and the next."""
-        end = self._starts[at + 1] if at + 1 < len(self._starts) else len(self._text)
-        return self._text[self._ends[at] : end].replace("\u00ad", "").replace("\ufeff", "")
+        end = self._folded.start(at + 1) if at + 1 < len(self._words) else len(self._text)
+        return self._text[self._folded.end(at) : end].replace("\u00ad", "").replace("\ufeff", "")

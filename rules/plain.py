@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import accumulate, compress
@@ -56,12 +56,6 @@ class Field:
             index.setdefault(word, []).append(at)
         return index
 
-    def numbers(self, hit: Hit) -> tuple[int, int]:
-        """Return the numbers of a hit's first and last word, to count those between."""
-        starts = self.folded.starts
-        first = max(bisect_right(starts, hit.start) - 1, 0)
-        return first, max(bisect_left(starts, hit.end) - 1, first)
-
     def cited(self, kind: str) -> Mapping[str, tuple[Citation, ...]]:
         """Return the laws, decrees or bills that the text cites, by number."""
         if kind not in self._cited:
@@ -88,37 +82,19 @@ class Field:
                 return self._exact(term)
             case "forms":
                 held = vocabulary.intersection(term.words)
-                return sorted(place for word in held for place in self.folded.places_of(word))
+                return sorted(place for word in held for place in self.folded.places_of((word,)))
             case "prefix":
-                if len(term.words) == 1:
-                    return self.folded.places_of(term.words[0], whole=False)
-                return self._phrases(term.words, open_end=True)
+                return self.folded.places_of(term.words, whole=False)
             case _ if not vocabulary.issuperset(term.words):
                 return ()
             case "window":
                 return self._spans(self._windows(term))
-            case _ if len(term.words) == 1:
-                return self.folded.places_of(term.words[0])
             case _:
-                return self._phrases(term.words)
+                return self.folded.places_of(term.words)
 
     def _spans(self, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         """Return the offsets of what stands from one word to another."""
-        starts, ends = self.folded.starts, self.folded.ends
-        return [(starts[first], ends[last]) for first, last in found]
-
-    def _phrases(self, words: tuple[str, ...], *, open_end: bool = False) -> list[tuple[int, int]]:
-        *head, tail = words
-        found = []
-        for at in self._beginning(tail) if open_end else self.index.get(tail, ()):
-            first = at - len(head)
-            if first >= 0 and list(self.folded.words[first:at]) == head:
-                found.append((first, at))
-        return self._spans(found)
-
-    def _beginning(self, prefix: str) -> list[int]:
-        words = [word for word in self.folded.vocabulary if word.startswith(prefix)]
-        return sorted(at for word in words for at in self.index[word])
+        return [(self.folded.start(first), self.folded.end(last)) for first, last in found]
 
     def _windows(self, term: Term) -> list[tuple[int, int]]:
         """Return the tightest windows that hold all words of *term* and few enough others."""
@@ -153,7 +129,7 @@ class Field:
         text = unicodedata.normalize("NFC", term.text)
         return [
             (start, end)
-            for start, end in self._phrases(term.words)
+            for start, end in self.folded.places_of(term.words)
             if unicodedata.normalize("NFC", self.text[start:end]) == text
         ]
 
@@ -200,7 +176,7 @@ class Page:
 
     def numbers(self, hit: Hit) -> tuple[int, int]:
         """Return the numbers of a hit's first and last word in its field."""
-        return self._fields[FIELDS[hit.rank]].numbers(hit)
+        return self._fields[FIELDS[hit.rank]].folded.numbers(hit.start, hit.end)
 
     def because(self, hits: Iterable[Hit]) -> tuple[Because, ...]:
         """Return the places of *hits* with the words around them, at most 100."""

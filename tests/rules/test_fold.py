@@ -22,7 +22,7 @@ from rules.fold import fold
 def test_spellings_of_one_word_fold_alike_and_are_quoted_whole(text: str) -> None:
     folded = fold(f"l’{text}.")
     assert folded.words == ("l", "extorsion")
-    assert f"l’{text}."[folded.starts[1] : folded.ends[1]] == text
+    assert f"l’{text}."[folded.start(1) : folded.end(1)] == text
 
 
 def test_addresses_are_no_words() -> None:
@@ -30,14 +30,20 @@ def test_addresses_are_no_words() -> None:
     assert fold(text).words == ("vea", "o", "escriba", "a", "hoy")
 
 
+def starts(folded: folding.Folded) -> list[int]:
+    return [folded.start(at) for at in range(len(folded.words))]
+
+
+def ends(folded: folding.Folded) -> list[int]:
+    return [folded.end(at) for at in range(len(folded.words))]
+
+
 @given(st.text())
 def test_offsets_are_ordered_and_within_the_text(text: str) -> None:
     folded = fold(text, addresses=True)
-    ends = [0, *folded.ends]
-    for start, end in zip(folded.starts, folded.ends, strict=True):
+    for start, end in zip(starts(folded), ends(folded), strict=True):
         assert 0 <= start < end <= len(text)
-    assert list(folded.ends) == sorted(folded.ends)
-    assert len(ends) == len(folded.words) + 1
+    assert ends(folded) == sorted(ends(folded))
 
 
 _PIECES = [*"aÁñ9 ﬁ½º…–“€ßœ\u0301\u00ad\u200b&;/.@w\nİ😀я", "&oacute;", "&amp;aacute;", "&#x301;"]
@@ -72,8 +78,29 @@ def test_the_quick_way_folds_as_the_slow_one(text: str) -> None:
     letters = "".join(char for char, _, _ in slow)
     spans = [match.span() for match in folding._TOKEN.finditer(letters)]
     assert list(folded.words) == [letters[start:end] for start, end in spans]
-    assert folded.starts == [slow[start][1] for start, _ in spans]
-    assert folded.ends == [slow[end - 1][2] for _, end in spans]
+    assert starts(folded) == [slow[start][1] for start, _ in spans]
+    assert ends(folded) == [slow[end - 1][2] for _, end in spans]
+
+
+_WORDS = st.lists(st.sampled_from(["a", "aa", "ab", "1", "11", "a1", " ", "á.", "&#97;"])).map(
+    "".join
+)
+
+
+@given(_WORDS, st.lists(st.sampled_from(["a", "aa", "ab", "1", "11"]), min_size=1, max_size=3))
+def test_words_in_a_row_are_found_where_they_stand(text: str, wanted: list[str]) -> None:
+    folded = fold(text)
+    for whole in (True, False):
+        found = []
+        for first in range(len(folded.words) - len(wanted) + 1):
+            *head, tail = folded.words[first : first + len(wanted)]
+            last = first + len(wanted) - 1
+            if head == wanted[:-1] and (
+                tail == wanted[-1] or (not whole and tail.startswith(wanted[-1]))
+            ):
+                found.append((folded.start(first), folded.end(last)))
+                assert folded.numbers(*found[-1]) == (first, last)
+        assert folded.places_of(wanted, whole=whole) == found
 
 
 @given(_ANY)
