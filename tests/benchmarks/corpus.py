@@ -93,17 +93,18 @@ class Corpus:
     def _query(self, number: int) -> str:
         language = self._languages[self._chance.randrange(2)]
 
-        name, other, third, rest = (self._chance.choice(language.words[1_000:]) for _ in range(4))
+        name, other, rest = (self._chance.choice(language.words[1_000:]) for _ in range(3))
         usual, common = self._chance.sample(language.words[100:1_000], 2)
-        if len({name, other, third}) < 3:
-            return self._query(number)
+        beginning = other[:7]
+        if name == other or any(word.startswith(beginning) for word in (usual, common)):
+            return self._query(number)  # engines differ on a word that is near itself
         match number % 5:
             case 0:
                 return f'"{usual} {rest}" OR {name} OR {other}'
             case 1:
                 return f"{name} AND ({usual} OR {common}) NOT {other}"
             case 2:
-                return f"({name} OR {other[:7]}*) NEAR/8 ({usual} OR {common})"
+                return f"({name} OR {beginning}*) NEAR/8 ({usual} OR {common})"
             case 3:
                 return f"law:{self._number()}"
             case _:
