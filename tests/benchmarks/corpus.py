@@ -61,7 +61,8 @@ class Corpus:
 
     def _language(self, code: str) -> Language:
         listed = DefaultDictionaryFactory().get_dictionary(code)
-        plain = sorted(w for w in listed if 3 <= len(w) <= 14 and w.isalpha() and w.islower())
+        usable = (w for w in listed if 3 <= len(w) <= 14 and w.isalpha() and w.islower())
+        plain = sorted(w for w in usable if not {"æ", "œ"} & {*w})  # engines differ on these
         rare = self._chance.sample(plain, _VOCABULARY)
         words = list(dict.fromkeys([*_FREQUENT[code].split(), *rare]))
         return Language(
