@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import ssl
 from collections.abc import AsyncIterator, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -32,6 +33,8 @@ _STEP = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ACROSS_ORIGINS = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
 """What a server hears of us that another server has redirected us to; it gets no credentials."""
+
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d+)", re.IGNORECASE)
 
 LONGEST_WAIT = timedelta(hours=24)
 """No server is believed that asks us to stay away for longer."""
@@ -67,6 +70,20 @@ class Reply:
             return min(max(aware - now, timedelta(0)), LONGEST_WAIT)
         except (ValueError, OverflowError):
             return None
+
+    def fresh_for(self, now: datetime) -> timedelta:
+        """Return how long the server says that its answer is good (RFC 9111); 24 h at most."""
+        age = _MAX_AGE.search(self.headers.get("cache-control", ""))
+        if age:
+            return timedelta(seconds=min(int(age[1][:9]), LONGEST_WAIT.total_seconds()))
+        if "cache-control" in self.headers:
+            return timedelta()
+        try:
+            until = parsedate_to_datetime(self.headers.get("expires", ""))
+            aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+            return min(max(aware - now, timedelta()), LONGEST_WAIT)
+        except (ValueError, OverflowError):
+            return timedelta()
 
 
 class Outgoing:

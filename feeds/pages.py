@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -15,7 +15,8 @@ from feeds.catalogue import Catalogue
 from feeds.clean import language, one_line, web_link
 from feeds.highlight import excerpts_of, segments, texts_of
 from rules import Because
-from store import Feed, Published, Source
+from store import Coverage, Feed, Published, Source
+from store.condition import condition, is_polled
 
 FORMATS = (
     ("atom", "Atom", "application/atom+xml"),
@@ -25,6 +26,7 @@ FORMATS = (
 """Every format of a feed: its ending, its name, its media type."""
 
 _EXCERPTS = 3
+DAYS = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +77,21 @@ class Pages:
         path = f"matches/{match.id}"
         return self._page("match.html", path, match=match, fields=fields, others=others)
 
-    def sources(self, sources: Sequence[Source]) -> str:
-        """Return the page that shows each source and its health, those in trouble first."""
-        ordered = sorted(sources, key=lambda one: (not one.spec.enabled, not one.error, one.name))
-        return self._page("sources.html", "sources", sources=ordered)
+    def sources(
+        self,
+        sources: Sequence[Source],
+        covered: Mapping[str, Sequence[Coverage]],
+        now: datetime,
+    ) -> str:
+        """Return the page that shows each source and its health, those in trouble first.
+
+        *covered* are the days of each, by name.
+        """
+        rows = [(source, condition(source, now)) for source in sources]
+        rows.sort(key=lambda row: (not row[0].spec.enabled, not row[1].troubled, row[0].name))
+        days = [(now - timedelta(days=ago)).date() for ago in reversed(range(DAYS))]
+        by_day = {name: {one.day: one for one in ones} for name, ones in covered.items()}
+        return self._page("sources.html", "sources", rows=rows, days=days, covered=by_day)
 
     def absent(self, title: str, text: str) -> str:
         """Return the page that says that something is not here."""
@@ -106,6 +119,11 @@ class Pages:
         )
 
 
+def first_day(now: datetime) -> date:
+    """Return the first of the days that the page of the sources shows."""
+    return (now - timedelta(days=DAYS - 1)).date()
+
+
 def _within(match: Published, field: str) -> list[Because]:
     return [place for place in match.because if place.field == field]
 
@@ -129,6 +147,7 @@ def _templates() -> Environment:
         "lang": language,
         "moment": _moment,
         "iso": lambda instant: instant.isoformat(),
+        "is_polled": is_polled,
         "excerpts": lambda match: excerpts_of(match, _EXCERPTS),
     }
     return environment

@@ -70,7 +70,11 @@ def endpoint_test(*, endpoint: str, now: datetime, base_url: str) -> dict[str, A
 def source_failing(
     *, source: Source, error: str, failures: int, now: datetime, base_url: str
 ) -> dict[str, Any]:
-    """Return the payload that tells that *source* could not be read *failures* times in a row."""
+    """Return the payload that tells what is wrong with *source*.
+
+    It could not be read *failures* times in a row; or, where that is 0, it can
+    be read, but something about it wants a look.
+    """
     data = {
         "source": _source(source),
         "error": _cut(error),

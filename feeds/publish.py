@@ -7,12 +7,13 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from feeds.catalogue import Catalogue
 from feeds.items import LIVE
 from feeds.opml import opml_of
-from feeds.pages import Pages, Topic, counted, stylesheet
+from feeds.pages import Pages, Topic, counted, first_day, stylesheet
 from feeds.shelf import RENDERERS, Shelf
 from store import Published
 from store.database import Database
@@ -36,7 +37,7 @@ class Written:
     removed: int
 
 
-def publish(database: Database, catalogue: Catalogue, out: Path) -> Written:
+def publish(database: Database, catalogue: Catalogue, out: Path, now: datetime) -> Written:
     """Write feeds, OPML and pages into the folder *out*; only what changed, each file whole.
 
     What an earlier publication wrote and is published no more is removed;
@@ -45,7 +46,7 @@ def publish(database: Database, catalogue: Catalogue, out: Path) -> Written:
     try:
         out.mkdir(parents=True, exist_ok=True)
         before = _manifest(out)
-        files = dict(_files(database, catalogue))
+        files = dict(_files(database, catalogue, now))
         changed = [_write(out / name, body) for name, body in files.items()]
         removed = [_remove(out, name) for name in sorted(before - files.keys())]
         _write(out / MANIFEST, json.dumps(sorted(files), indent=0).encode())
@@ -58,7 +59,7 @@ def publish(database: Database, catalogue: Catalogue, out: Path) -> Written:
     )
 
 
-def _files(database: Database, catalogue: Catalogue) -> Iterator[tuple[str, bytes]]:
+def _files(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[tuple[str, bytes]]:
     """Yield each file of the site: its name in the folder, and its bytes."""
     shelf, pages = Shelf(database), Pages(catalogue, static=True)
     counts = database.match_counts()
@@ -77,7 +78,10 @@ def _files(database: Database, catalogue: Catalogue) -> Iterator[tuple[str, byte
         page = pages.match(match, database.matches_of(match.entry_id))
         yield f"matches/{match.id}/index.html", _bytes(page)
     yield "index.html", _bytes(pages.home(topics))
-    yield "sources/index.html", _bytes(pages.sources(database.sources()))
+    yield (
+        "sources/index.html",
+        _bytes(pages.sources(database.sources(), database.coverage(first_day(now)), now)),
+    )
     yield "feeds.opml", opml_of(catalogue)
     yield "static/site.css", stylesheet()
 

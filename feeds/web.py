@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
 from fastapi import FastAPI, Request
@@ -12,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from feeds.catalogue import Catalogue
 from feeds.health import Health
 from feeds.opml import opml_of
-from feeds.pages import Pages, Topic, counted, stylesheet
+from feeds.pages import Pages, Topic, counted, first_day, stylesheet
 from feeds.shelf import RENDERERS, Rendered, Shelf
 from store import Feed
 from store.database import Database
@@ -33,7 +34,11 @@ _READ = ["GET", "HEAD"]
 
 
 def create_app(
-    database: Database, catalogue: Callable[[], Catalogue], *, health: Callable[[], Health]
+    database: Database,
+    catalogue: Callable[[], Catalogue],
+    *,
+    health: Callable[[], Health],
+    clock: Callable[[], datetime],
 ) -> FastAPI:
     """Return the web application over *database*, for what *catalogue* says at that moment."""
     app = FastAPI(title="tocsin", openapi_url=None)
@@ -77,7 +82,10 @@ def create_app(
 
     @app.api_route("/sources", methods=_READ)
     def sources() -> Response:
-        return _page(Pages(catalogue()).sources(database.sources()))
+        now = clock()
+        return _page(
+            Pages(catalogue()).sources(database.sources(), database.coverage(first_day(now)), now)
+        )
 
     @app.api_route("/feeds.opml", methods=_READ)
     def opml(request: Request) -> Response:

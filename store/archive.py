@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -11,8 +12,8 @@ from sqlmodel import Session, and_, col, select
 
 from rules import Match
 from store import values
-from store.nouns import Judged, Known, Published, Stored, match_id
-from store.rows import EntryRow, MatchRow, RevisionRow, RuleRow
+from store.nouns import Judged, Known, Owed, Published, Stored, match_id
+from store.rows import DeliveryRow, EntryRow, MatchRow, RevisionRow, RuleRow
 
 _MICROSECOND = timedelta(microseconds=1)
 _NEAR = timedelta(seconds=10)
@@ -78,6 +79,77 @@ def known(session: Session, source: str, keys: Sequence[str]) -> dict[str, Known
     return found
 
 
+def alike(
+    session: Session, source: str, links: Sequence[str], digests: Sequence[str]
+) -> tuple[Known, ...]:
+    """Return what is stored of the entries of *source* with one of these links or digests."""
+    found: dict[str, tuple[EntryRow, str]] = {}
+    for column, wanted in ((col(EntryRow.link), links), (col(EntryRow.sha256), digests)):
+        for some in values.batches(list(map(values.storable, wanted))):
+            rows = session.exec(
+                select(EntryRow, RevisionRow.title)
+                .join(RevisionRow, _SHOWN)
+                .where(EntryRow.source == source, column.in_(some))
+            )
+            found.update((row.id, (row, title)) for row, title in rows)
+    matched: dict[str, dict[str, str]] = {}
+    for some in values.batches(list(found)):
+        matched.update(_matched(session, some))
+    return tuple(
+        Known(
+            id=row.id,
+            key=row.key,
+            sha256=row.sha256,
+            seen_at=row.seen_at,
+            matched=matched.get(row.id, {}),
+            link=row.link,
+            title=title,
+            published=row.published,
+        )
+        for row, title in found.values()
+    )
+
+
+def told_before(
+    session: Session, source: str, judged: Sequence[Judged], owed: Sequence[Owed]
+) -> frozenset[str]:
+    """Return the ids of the new matches that another source's copy of the article has already.
+
+    A copy has the same link, which no other entry of either source has. A
+    match is told again where an endpoint that it is owed to was not told of
+    the copy's.
+    """
+    counts = Counter(one.link for one in judged if one.link)
+    by_link = {
+        values.storable(one.link): one for one in judged if one.matches and counts[one.link] == 1
+    }
+    wanted: dict[str, set[str]] = {}
+    for delivery in owed:
+        wanted.setdefault(delivery.match, set()).add(delivery.endpoint)
+    found: set[str] = set()
+    for some in values.batches(list(by_link)):
+        rows = session.exec(
+            select(EntryRow.id, EntryRow.link, EntryRow.source).where(col(EntryRow.link).in_(some))
+        ).all()
+        many = Counter((link, name) for _, link, name in rows)
+        shared = {link for (link, _), count in many.items() if count > 1}
+        copies = {
+            entry: by_link[link]
+            for entry, link, name in rows
+            if name != source and link not in shared and entry != by_link[link].id
+        }
+        for entry, rules in _matched(session, list(copies)).items():
+            for rule in rules.keys() & {match.rule for match in copies[entry].matches}:
+                mine = match_id(rule, copies[entry].id)
+                told = session.exec(
+                    select(DeliveryRow.endpoint).where(DeliveryRow.match == match_id(rule, entry))
+                )
+                if wanted.get(mine, set()) <= set(told):
+                    found.add(mine)
+    stored = _by_id(session, MatchRow, list(found))
+    return frozenset(found - stored.keys())
+
+
 def _matched(session: Session, entries: Sequence[str]) -> dict[str, dict[str, str]]:
     matched: dict[str, dict[str, str]] = {}
     for entry, rule, version in session.exec(
@@ -103,7 +175,7 @@ class Recorder:
         stored = _by_id(self._session, EntryRow, [one.id for one in judged])
         revisions = []
         for one in judged:
-            columns = values.entry_columns(one.entry)
+            columns = values.entry_columns(one.entry, one.link)
             row = stored.get(one.id)
             if row is None:
                 row = EntryRow(id=one.id, seen_at=self._now, **columns)

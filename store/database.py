@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from rules import Match
 from store import archive, outbox, schedule
@@ -12,6 +12,7 @@ from store.nouns import (
     Attempt,
     Claim,
     Committed,
+    Coverage,
     Delivery,
     DeliveryState,
     Endpoint,
@@ -22,6 +23,7 @@ from store.nouns import (
     Source,
     SourceSpec,
     Stored,
+    match_id,
 )
 
 __all__ = ["Database", "StoreBusyError", "StoreError"]
@@ -85,8 +87,11 @@ class Database:
         """Return one of the desk's sources."""
         return next((source for source in self.sources() if source.name == name), None)
 
-    def due_sources(self, now: datetime, limit: int) -> tuple[str, ...]:
-        """Return the names of up to *limit* sources to be polled now, the longest overdue first."""
+    def due_sources(self, now: datetime, limit: int) -> tuple[tuple[str, str], ...]:
+        """Return up to *limit* sources to be polled now, the longest overdue first.
+
+        Each is given by its name and its address, or "" for one of our own networks.
+        """
         with self._engine.reading() as session:
             return schedule.due(session, now, limit)
 
@@ -110,6 +115,11 @@ class Database:
         with self._engine.writing() as session:
             schedule.release(session, claim, now)
 
+    def coverage(self, since: date) -> Mapping[str, tuple[Coverage, ...]]:
+        """Return what came of each source's polls on each day since then, by name."""
+        with self._engine.reading() as session:
+            return schedule.coverage(session, since)
+
     # polls
 
     def known(self, source: str, keys: Sequence[str]) -> Mapping[str, Known]:
@@ -117,25 +127,38 @@ class Database:
         with self._engine.reading() as session:
             return archive.known(session, source, keys)
 
+    def alike(self, source: str, links: Sequence[str], digests: Sequence[str]) -> tuple[Known, ...]:
+        """Return the stored entries of *source* with one of these links or digests of their text."""
+        with self._engine.reading() as session:
+            return archive.alike(session, source, links, digests)
+
     def commit(self, poll: Poll) -> Committed | None:
         """Store all that *poll* changed, or nothing; None where its claim was lost meanwhile.
 
         Entries, revisions, matches, deliveries owed, the source's health and its
-        next poll are one transaction.
+        next poll are one transaction. What was told of another source's copy of an
+        article is not told again.
         """
         with self._engine.writing() as session:
             source = schedule.claimed(session, poll.source, poll.token)
             if source is None:
                 return None
+            told = archive.told_before(session, poll.source, poll.judged, poll.owed)
             recorder = archive.Recorder(session, poll.at)
             new = recorder.entries(poll.judged)
-            numbers, matched = recorder.matches([(one.id, one.matches) for one in poll.judged])
+            numbers, matched = recorder.matches(
+                [
+                    (one.id, [m for m in one.matches if match_id(m.rule, one.id) not in told])
+                    for one in poll.judged
+                ]
+            )
             for one in poll.judged:
                 for rule in one.lost:
                     recorder.lose(one.id, rule)
-            owed = outbox.owe(session, poll.owed, numbers, poll.at)
+            wanted = [one for one in poll.owed if one.match not in told]
+            owed = outbox.owe(session, wanted, numbers, poll.at)
             rung = [delivery.endpoint for delivery in owed if delivery.state == "due"]
-            schedule.settle(source, poll, new)
+            schedule.settle(session, source, poll, new)
             return Committed(
                 new=new,
                 revised=len(poll.judged) - new,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from rules import Because, Entry, Match
@@ -67,12 +67,41 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A source's server leads permanently to *address*: since when, and in how many polls in a row."""
+
+    address: str
+    since: datetime
+    polls: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """When a feed asks not to be read: its least interval, and the hours and days (UTC) to leave out.
+
+    Hours count from 0, days from Monday, 0.
+    """
+
+    interval: timedelta = timedelta()
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A source and its health. All instants are aware UTC.
 
     *failures* counts failed polls in a row; *error* is the last one's reason and
     is empty while the source is healthy. *gone* means that the source said
-    410 and is asked no more.
+    410 and is asked no more. *distrusted* means that it called changed content
+    unchanged once, so that it is always asked for all; *asked_whole_at* is when
+    that was done last. *empty_polls* counts polls in a row that showed nothing,
+    *overrun_at* is when nothing was left of what the poll before had shown,
+    *newest_at* when it brought something last, *rhythm* the longest gap between
+    its latest entries, *gap* the usual one, and *took* how long its last poll took.
     """
 
     spec: SourceSpec
@@ -85,6 +114,16 @@ class Source:
     error: str = ""
     gone: bool = False
     entries: int = 0
+    moved: Moved | None = None
+    asked_whole_at: datetime | None = None
+    distrusted: bool = False
+    wishes: Wishes = NO_WISHES
+    empty_polls: int = 0
+    overrun_at: datetime | None = None
+    newest_at: datetime | None = None
+    rhythm: timedelta | None = None
+    gap: timedelta | None = None
+    took: timedelta | None = None
 
     @property
     def name(self) -> str:
@@ -111,6 +150,9 @@ class Known:
     seen_at: datetime
     matched: Mapping[str, str]
     """rule id -> the rule version that matched last"""
+    link: str = ""
+    title: str = ""
+    published: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +170,14 @@ class Judged:
     """An entry that is new or was edited, and what the rules say of its present text.
 
     A rule in *lost* matched an earlier revision and does not hold any more.
+    *link* is the address by which the same article is known in other sources.
     """
 
     id: str
     entry: Entry
     matches: tuple[Match, ...] = ()
     lost: tuple[str, ...] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +197,44 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a good poll saw of its source's ways, beside entries.
+
+    *whole* tells that the server was asked without conditions. *overrun* tells
+    that nothing was left of what the poll before had shown, so that something
+    may have come and gone between the two. *read* is False where the source said
+    that nothing had changed: then what the document says is None or empty here.
+    """
+
+    read: bool = True
+    moved: Moved | None = None
+    whole: bool = False
+    distrusted: bool = False
+    wishes: Wishes = NO_WISHES
+    empty: bool = False
+    overrun: bool = False
+    rhythm: timedelta | None = None
+    gap: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What came of a source's polls on one day (UTC)."""
+
+    day: date
+    read: int = 0
+    failed: int = 0
+    new: int = 0
+    overrun: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
     """One look at a source and all that it changed; committed whole or not at all.
 
     *validators* None keeps those that are stored. *error* is empty for a
-    poll that succeeded.
+    poll that succeeded. *seen* is what was seen of the source's ways; None for a
+    poll that failed, and for entries that were handed in.
     """
 
     source: str
@@ -169,6 +246,8 @@ class Poll:
     validators: Validators | None = None
     error: str = ""
     gone: bool = False
+    seen: Seen | None = None
+    took: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

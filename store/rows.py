@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, UniqueConstraint
@@ -69,6 +69,31 @@ class SourceRow(SQLModel, table=True):
     entries: int = 0
     lease_until: datetime | None = _instant(null=True)
     token: str = ""
+    moved_to: str = Field(default="", sa_type=Text)
+    moved_since: datetime | None = _instant(null=True)
+    moved_polls: int = 0
+    asked_whole_at: datetime | None = _instant(null=True)
+    distrusted: bool = False
+    wishes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    empty_polls: int = 0
+    overrun_at: datetime | None = _instant(null=True)
+    newest_at: datetime | None = _instant(null=True)
+    rhythm_seconds: int | None = None
+    gap_seconds: int | None = None
+    took_us: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class CoverageRow(SQLModel, table=True):
+    """What came of the polls of a source on one day, in UTC."""
+
+    __tablename__ = "coverage"
+
+    source: str = Field(primary_key=True, foreign_key="source.name")
+    day: date = Field(primary_key=True)
+    read: int = 0
+    failed: int = 0
+    new: int = 0
+    overrun: int = 0
 
 
 class EntryRow(SQLModel, table=True):
@@ -81,13 +106,14 @@ class EntryRow(SQLModel, table=True):
     source: str = Field(foreign_key="source.name")
     key: str = Field(sa_type=Text)
     url: str = Field(sa_type=Text)
+    link: str = Field(default="", sa_type=Text, index=True)
     authors: list[str] = Field(sa_type=JSON)
     tags: list[str] = Field(sa_type=JSON)
     lang: str
     published: datetime | None = _instant(null=True)
     updated: datetime | None = _instant(null=True)
     seen_at: datetime = _instant(index=True)
-    sha256: str
+    sha256: str = Field(index=True)
     revision: int = 1
 
 

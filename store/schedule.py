@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, or_, select, update
 
 from store import values
-from store.nouns import Claim, Poll, Source, SourceSpec
-from store.rows import SourceRow
+from store.nouns import Claim, Coverage, Poll, Seen, Source, SourceSpec
+from store.rows import CoverageRow, SourceRow
 
 
 def sync(session: Session, specs: Sequence[SourceSpec], now: datetime) -> None:
@@ -44,6 +44,16 @@ def _begin_anew(row: SourceRow, now: datetime) -> None:
             "failures": 0,
             "error": "",
             "gone": False,
+            "moved_to": "",
+            "moved_since": None,
+            "moved_polls": 0,
+            "distrusted": False,
+            "wishes": {},
+            "empty_polls": 0,
+            "overrun_at": None,
+            "newest_at": None,
+            "rhythm_seconds": None,
+            "gap_seconds": None,
         }
     )
 
@@ -54,15 +64,19 @@ def listed(session: Session) -> tuple[Source, ...]:
     return tuple(map(values.source, rows))
 
 
-def due(session: Session, now: datetime, limit: int) -> tuple[str, ...]:
-    """Return the names of up to *limit* sources to be polled now, the longest overdue first."""
+def due(session: Session, now: datetime, limit: int) -> tuple[tuple[str, str], ...]:
+    """Return up to *limit* sources to be polled now, the longest overdue first.
+
+    Each is given by its name and, unless it may stand on a private address, the
+    public address that it is read at.
+    """
     rows = session.exec(
-        select(SourceRow.name)
+        select(SourceRow.name, SourceRow.address, SourceRow.allow_private)
         .where(*_pollable(now), SourceRow.next_poll_at <= now)
         .order_by(col(SourceRow.next_poll_at), SourceRow.name)
         .limit(limit)
     )
-    return tuple(rows)
+    return tuple((name, "" if private else address) for name, address, private in rows)
 
 
 def _pollable(now: datetime) -> tuple[Any, ...]:
@@ -116,7 +130,7 @@ def claimed(session: Session, name: str, token: str) -> SourceRow | None:
     return row if row and token and row.token == token else None
 
 
-def settle(row: SourceRow, poll: Poll, new: int) -> None:
+def settle(session: Session, row: SourceRow, poll: Poll, new: int) -> None:
     """Write the poll's outcome onto the source's row and end its lease."""
     row.polled_at = poll.at
     row.next_poll_at = poll.next_poll_at
@@ -126,8 +140,67 @@ def settle(row: SourceRow, poll: Poll, new: int) -> None:
     row.entries += new
     if not poll.error or poll.judged:
         row.succeeded_at = poll.at
+    if poll.took is not None:
+        row.took_us = poll.took // timedelta(microseconds=1)
+    if poll.error:
+        # Where a permanent redirect leads to nothing, the desk's own address is asked again.
+        row.moved_to, row.moved_since, row.moved_polls = "", None, 0
+    elif poll.seen is not None:
+        _settle_ways(row, poll, poll.seen)
+    if new or row.newest_at is None:
+        dates = [one.entry.published for one in poll.judged if one.entry.published]
+        newest = max(dates, default=poll.at) if row.newest_at is None else poll.at
+        row.newest_at = newest if poll.judged else row.newest_at
+    _cover(session, poll, new)
     if poll.validators is not None:
         row.etag = poll.validators.etag
         row.last_modified = poll.validators.last_modified
         row.body_sha256 = poll.validators.body_sha256
     row.token, row.lease_until = "", None
+
+
+def _settle_ways(row: SourceRow, poll: Poll, seen: Seen) -> None:
+    moved = seen.moved
+    row.moved_to = values.storable(moved.address) if moved else ""
+    row.moved_since, row.moved_polls = (moved.since, moved.polls) if moved else (None, 0)
+    row.distrusted = row.distrusted or seen.distrusted
+    if seen.whole:
+        row.asked_whole_at = poll.at
+    if seen.read:
+        row.wishes = values.wishes_column(seen.wishes)
+        row.empty_polls = row.empty_polls + 1 if seen.empty else 0
+        if seen.rhythm is not None:
+            row.rhythm_seconds = int(seen.rhythm.total_seconds())
+        if seen.gap is not None:
+            row.gap_seconds = int(seen.gap.total_seconds())
+        if seen.overrun:
+            row.overrun_at = poll.at
+
+
+def _cover(session: Session, poll: Poll, new: int) -> None:
+    """Count the poll on its day."""
+    key = (poll.source, poll.at.date())
+    row = session.get(CoverageRow, key)
+    if row is None:
+        row = CoverageRow(source=poll.source, day=poll.at.date())
+        session.add(row)
+    if poll.error:
+        row.failed += 1
+    else:
+        row.read += 1
+    row.new += new
+    row.overrun += bool(poll.seen and poll.seen.overrun)
+
+
+def coverage(session: Session, since: date) -> dict[str, tuple[Coverage, ...]]:
+    """Return the days of each source since then, by name."""
+    rows = session.exec(
+        select(CoverageRow).where(CoverageRow.day >= since).order_by(col(CoverageRow.day))
+    )
+    found: dict[str, list[Coverage]] = {}
+    for row in rows:
+        day = Coverage(
+            day=row.day, read=row.read, failed=row.failed, new=row.new, overrun=row.overrun
+        )
+        found.setdefault(row.source, []).append(day)
+    return {name: tuple(days) for name, days in found.items()}

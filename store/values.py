@@ -10,7 +10,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from rules import Because, Entry
-from store.nouns import Attempt, Delivery, Published, Source, SourceSpec, Validators
+from store.nouns import (
+    Attempt,
+    Delivery,
+    Moved,
+    Published,
+    Source,
+    SourceSpec,
+    Validators,
+    Wishes,
+)
 from store.rows import AttemptRow, DeliveryRow, EntryRow, MatchRow, RevisionRow, SourceRow
 
 T = TypeVar("T")
@@ -92,12 +101,47 @@ def source(row: SourceRow) -> Source:
         error=row.error,
         gone=row.gone,
         entries=row.entries,
+        moved=Moved(address=row.moved_to, since=row.moved_since, polls=row.moved_polls)
+        if row.moved_to and row.moved_since
+        else None,
+        asked_whole_at=row.asked_whole_at,
+        distrusted=row.distrusted,
+        wishes=wishes(row.wishes),
+        empty_polls=row.empty_polls,
+        overrun_at=row.overrun_at,
+        newest_at=row.newest_at,
+        rhythm=_duration(row.rhythm_seconds),
+        gap=_duration(row.gap_seconds),
+        took=timedelta(microseconds=row.took_us) if row.took_us is not None else None,
     )
 
 
-def entry_columns(entry: Entry) -> dict[str, Any]:
+def _duration(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def wishes(column: Mapping[str, Any]) -> Wishes:
+    """Return what a feed wishes, from JSON."""
+    return Wishes(
+        interval=timedelta(seconds=column.get("interval", 0)),
+        skip_hours=tuple(column.get("skip_hours", ())),
+        skip_days=tuple(column.get("skip_days", ())),
+    )
+
+
+def wishes_column(wishes: Wishes) -> dict[str, Any]:
+    """Return what a feed wishes, as JSON."""
+    return {
+        "interval": wishes.interval.total_seconds(),
+        "skip_hours": list(wishes.skip_hours),
+        "skip_days": list(wishes.skip_days),
+    }
+
+
+def entry_columns(entry: Entry, link: str) -> dict[str, Any]:
     """Return the columns of an EntryRow that the source decides about."""
     return {
+        "link": storable(link),
         "source": entry.source,
         "key": storable(entry.key),
         "url": storable(entry.url),

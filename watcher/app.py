@@ -27,6 +27,7 @@ from watcher.drain import Drainer
 from watcher.engines.embedded import EmbeddedEngine, Job
 from watcher.fetch import user_agent
 from watcher.gather import Gatherer
+from watcher.hosts import host_of
 from watcher.pace import Pace
 from watcher.poll import LEASE, Poller
 from watcher.readers import Readers
@@ -40,7 +41,7 @@ VERSION = version("tocsin")
 REJUDGED = timedelta(days=30)
 """A new or edited rule is also asked about the entries of the last 30 days."""
 
-_MOST_DUE = 200
+_MOST_DUE = 20_000
 _LIMITS = {"poll": 64, "drain": 64, "maintain": 1}
 _QUIET_BEAT = timedelta(seconds=30)
 _log = structlog.get_logger("desk")
@@ -169,7 +170,8 @@ class App:
 
     async def _due(self) -> list[Job]:
         now = utc_now()
-        sources = await self.bridge(self.database.due_sources, now, _MOST_DUE)
+        due = await self.bridge(self.database.due_sources, now, _MOST_DUE)
+        sources = self.gatherer.hosts.fair((name, host_of(address)) for name, address in due)
         endpoints = await self.bridge(self.database.due_endpoints, now)
         return [("poll", name) for name in sources] + [("drain", name) for name in endpoints]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feeds import payload
 from rules import Entry, Match, RuleSet
@@ -15,14 +15,17 @@ from store import (
     Known,
     Owed,
     Poll,
+    Seen,
     Source,
     Validators,
     delivery_id,
     entry_id,
     match_id,
 )
+from store.condition import condition
+from watcher.links import same_link
 
-FAILING_AFTER = 3
+FAILING_AFTER = 2
 """From this many failed polls in a row on, endpoints that want it are told."""
 
 
@@ -55,12 +58,15 @@ def decide(
     validators: Validators | None = None,
     error: str = "",
     pushed: bool = False,
+    seen: Seen | None = None,
+    took: timedelta | None = None,
 ) -> Poll:
     """Return all that this look at the source changes.
 
     *entries* are what the source shows now; *known* is what the store has of
     them. *pushed* entries were handed in by somebody, so that each is news.
-    *error* tells that a part could not be read.
+    *error* tells that a part could not be read. *seen* is what was seen of the
+    source's ways, and *took* how long that took.
     """
     source = claim.source
     judged: list[Judged] = []
@@ -75,8 +81,10 @@ def decide(
             owed.extend(_owed(verdict, before, desk, now))
     if not error:
         owed.extend(_recovered(source, desk, now))
+        if seen is not None:
+            owed.extend(_odd(source, seen, len(judged), desk, now))
     elif source.failures + 1 == FAILING_AFTER:
-        owed.extend(_failing(source, error, desk, now))
+        owed.extend(_failing(source, error, source.failures + 1, desk, now))
     return Poll(
         source=source.name,
         token=claim.token,
@@ -86,6 +94,8 @@ def decide(
         owed=tuple(owed),
         validators=validators,
         error=error,
+        seen=seen,
+        took=took,
     )
 
 
@@ -143,7 +153,8 @@ def _judged(entry: Entry, before: Known | None, rules: RuleSet) -> Judged:
     held = {match.rule for match in matches}
     lost = tuple(rule for rule in before.matched if rule not in held) if before else ()
     identity = before.id if before else entry_id(entry.source, entry.key)
-    return Judged(id=identity, entry=entry, matches=matches, lost=lost)
+    link = same_link(entry.url) if entry.url else ""
+    return Judged(id=identity, entry=entry, matches=matches, lost=lost, link=link)
 
 
 def _owed(verdict: Judged, before: Known | None, desk: Desk, now: datetime) -> Iterable[Owed]:
@@ -178,9 +189,32 @@ def _payload(
     )
 
 
-def _failing(source: Source, error: str, desk: Desk, now: datetime) -> Iterable[Owed]:
+def _odd(source: Source, seen: Seen, brought: int, desk: Desk, now: datetime) -> Iterable[Owed]:
+    """Return what is owed where a source that can be read became odd, or is so no more."""
+    after = replace(source, error="", failures=0, polled_at=now, took=None)
+    if brought:
+        after = replace(after, newest_at=now)
+    if seen.read:
+        after = replace(
+            after,
+            empty_polls=source.empty_polls + 1 if seen.empty else 0,
+            overrun_at=now if seen.overrun else source.overrun_at,
+            rhythm=seen.rhythm or source.rhythm,
+        )
+    was, is_now = condition(source, source.polled_at or now), condition(after, now)
+    if is_now.troubled and is_now.state != was.state:
+        return _failing(source, str(is_now), 0, desk, now)
+    if was.troubled and not source.error and not is_now.troubled:
+        body = payload.source_recovered(source=source, now=now, base_url=desk.base_url)
+        return _of_source("source.recovered", source, body, desk, now)
+    return ()
+
+
+def _failing(
+    source: Source, error: str, failures: int, desk: Desk, now: datetime
+) -> Iterable[Owed]:
     body = payload.source_failing(
-        source=source, error=error, failures=source.failures + 1, now=now, base_url=desk.base_url
+        source=source, error=error, failures=failures, now=now, base_url=desk.base_url
     )
     return _of_source("source.failing", source, body, desk, now)
 

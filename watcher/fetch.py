@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from feeds.outgoing import Outgoing, OutgoingError, Reply
 from store import Source, Validators
+from store.condition import moved_address
 from watcher.parse import Document
 
 ACCEPT = (
@@ -15,11 +17,25 @@ ACCEPT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotModified:
-    """The source has nothing new; *validators* are what to ask with next time."""
+WHOLE_EVERY = timedelta(days=1)
+"""So often a server that says "unchanged" is asked for all, in case it is wrong."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What a source's server answered; *document* is None where it said that nothing is new.
+
+    *validators* are what to ask with next time. *whole* tells that it was asked
+    without conditions, *same* that its validators are those we had. *moved_to* is
+    where it leads permanently, and *fresh_for* how long it says its answer is good.
+    """
+
+    document: Document | None
     validators: Validators
+    whole: bool = False
+    same: bool = False
+    moved_to: str = ""
+    fresh_for: timedelta = timedelta()
 
 
 class FetchError(Exception):
@@ -45,25 +61,56 @@ def user_agent(version: str, contact: str) -> str:
     return f"tocsin/{version} (feed reader; {contact or 'no contact given'})"
 
 
-async def fetch(outgoing: Outgoing, source: Source, now: datetime) -> Document | NotModified:
-    """Return what the source's server sends, or NotModified; raise FetchError."""
-    spec = source.spec
-    headers = {"accept": ACCEPT, **_conditions(source.validators)}
+async def fetch(outgoing: Outgoing, source: Source, now: datetime) -> Fetched:
+    """Return what the source's server sends; raise FetchError."""
+    spec, had = source.spec, source.validators
+    conditions = {} if _is_to_be_asked_whole(source, now) else _conditions(had)
+    address = moved_address(source, now) or spec.address
     try:
-        reply = await outgoing.get(spec.address, headers=headers, allow_private=spec.allow_private)
+        reply = await outgoing.get(
+            address, headers={"accept": ACCEPT, **conditions}, allow_private=spec.allow_private
+        )
     except OutgoingError as error:
         raise FetchError(str(error)) from error
-    if reply.status == 304 and source.validators.etag + source.validators.last_modified:
-        return NotModified(validators=_renewed(source.validators, reply))
+    moved_to = _moved_to(reply) or (address if address != spec.address else "")
+    fresh_for = reply.fresh_for(now)
+    if reply.status == 304 and conditions:
+        validators = _renewed(had, reply)
+        return Fetched(document=None, validators=validators, moved_to=moved_to, fresh_for=fresh_for)
     if not 200 <= reply.status < 300:
         raise _refusal(reply, now)
-    return Document(
-        address=reply.url,
-        body=reply.body,
-        content_type=reply.headers.get("content-type", ""),
+    document = Document(
+        address=reply.url, body=reply.body, content_type=reply.headers.get("content-type", "")
+    )
+    validators = Validators(
         etag=reply.headers.get("etag", ""),
         last_modified=reply.headers.get("last-modified", ""),
+        body_sha256=document.sha256,
     )
+    return Fetched(
+        document=document,
+        validators=validators,
+        whole=not conditions,
+        same=_marks(validators) == _marks(had) != ("", ""),
+        moved_to=moved_to,
+        fresh_for=fresh_for,
+    )
+
+
+def _is_to_be_asked_whole(source: Source, now: datetime) -> bool:
+    """Tell whether to ask without conditions: now and then, and where they were not kept to."""
+    last = source.asked_whole_at
+    return source.distrusted or last is None or now - last >= WHOLE_EVERY
+
+
+def _marks(validators: Validators) -> tuple[str, str]:
+    return validators.etag, validators.last_modified
+
+
+def _moved_to(reply: Reply) -> str:
+    """Return where the leading permanent redirects lead; what follows a temporary one may change."""
+    permanent = takewhile(lambda hop: hop[0] in {301, 308}, reply.hops)
+    return next((address for _, address in reversed(list(permanent))), "")
 
 
 async def fetch_page(outgoing: Outgoing, url: str, *, allow_private: bool) -> Document:

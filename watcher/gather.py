@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from feeds.outgoing import Outgoing
 from rules import Entry
-from store import Source, Validators
-from watcher.fetch import FetchError, NotModified, fetch, fetch_page
+from store import NO_WISHES, Source, Validators, Wishes
+from watcher.fetch import FetchError, fetch, fetch_page
+from watcher.hosts import Hosts, host_of
 from watcher.links import canonical
 from watcher.parse import Document, ParseError, article_text, parse_article, parse_document
 from watcher.parse.articles import SUFFIXES
@@ -28,13 +29,20 @@ class Gathered:
 
     *validators* are what to ask with next time. *changed* is False where the
     source said, or its bytes show, that nothing is new. *error* tells what
-    could not be read beside the entries that could.
+    could not be read beside the entries that could. *moved_to* and *fresh_for*
+    are what its server said, *wishes* what its feed asks for; *whole* tells that
+    it was asked without conditions, *same* that its validators are the old ones.
     """
 
     validators: Validators
     entries: tuple[Entry, ...] = ()
     changed: bool = True
     error: str = ""
+    moved_to: str = ""
+    fresh_for: timedelta = timedelta()
+    wishes: Wishes = NO_WISHES
+    whole: bool = False
+    same: bool = False
 
 
 class Gatherer:
@@ -44,27 +52,38 @@ class Gatherer:
         self._outgoing = outgoing
         self._readers = readers
         self._folder = folder
+        self.hosts = Hosts()
 
     async def gather(self, source: Source, now: datetime) -> Gathered:
         """Return what *source* shows; raise FetchError or ParseError where it shows nothing."""
         if source.spec.kind == "files":
             return self._folder_of(source)
-        if "://" in source.spec.address:
-            document = await fetch(self._outgoing, source, now)
-        else:
-            document = _local(self._folder, source.spec.address)
-        if isinstance(document, NotModified):
-            return Gathered(validators=document.validators, changed=False)
-        validators = Validators(
-            etag=document.etag, last_modified=document.last_modified, body_sha256=document.sha256
+        if "://" not in source.spec.address:
+            return await self._read(source, _local(self._folder, source.spec.address))
+        async with self.hosts.turn(_host(source)):
+            fetched = await fetch(self._outgoing, source, now)
+        gathered = Gathered(validators=fetched.validators, changed=False)
+        if fetched.document is not None:
+            gathered = await self._read(source, fetched.document)
+        return replace(
+            gathered,
+            validators=fetched.validators,
+            moved_to=fetched.moved_to,
+            fresh_for=fetched.fresh_for,
+            whole=fetched.whole,
+            same=fetched.same,
         )
+
+    async def _read(self, source: Source, document: Document) -> Gathered:
+        validators = Validators(body_sha256=document.sha256)
         if document.sha256 == source.validators.body_sha256:
             return Gathered(validators=validators, changed=False)
-        entries = await self._readers.call(parse_document, source.spec.kind, document)
+        parsed = await self._readers.call(parse_document, source.spec.kind, document)
+        entries = parsed.entries
         if source.spec.kind == "page":
             # One page is one entry, wherever its server redirects to today.
             entries = tuple(replace(e, key=canonical(source.spec.address)) for e in entries)
-        return Gathered(entries=entries, validators=validators)
+        return Gathered(entries=entries, validators=validators, wishes=parsed.wishes)
 
     async def with_full_text(self, source: Source, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """Return *entries* with the text of the articles that they link to, where it is longer.
@@ -79,7 +98,8 @@ class Gatherer:
             return entry
         try:
             allowed = source.spec.allow_private
-            page = await fetch_page(self._outgoing, entry.url, allow_private=allowed)
+            async with self.hosts.turn("" if allowed else host_of(entry.url)):
+                page = await fetch_page(self._outgoing, entry.url, allow_private=allowed)
             text = await self._readers.call(article_text, page)
         except (FetchError, ParseError):
             return entry
@@ -106,6 +126,11 @@ class Gatherer:
             except (ParseError, FetchError) as error:
                 errors.append(str(error))
         return Gathered(entries=tuple(entries), validators=validators, error="; ".join(errors))
+
+
+def _host(source: Source) -> str:
+    """Return the host that others share with us; our own servers can be asked at once."""
+    return "" if source.spec.allow_private else host_of(source.spec.address)
 
 
 def _is_article(path: Path) -> bool:

@@ -10,6 +10,20 @@ _TRACKING = frozenset(
 _PORTS = {"http": 80, "https": 443}
 
 
+def same_link(url: str) -> str:
+    """Return what is the same for all addresses of one article: no scheme, no `www.`, no last slash.
+
+    >>> same_link("http://www.Example.org/a/?utm_medium=rss")
+    '//example.org/a'
+    """
+    link = canonical(url)
+    scheme, _, rest = link.partition("://")
+    if scheme not in _PORTS:
+        return link
+    address, question, query = rest.removeprefix("www.").partition("?")
+    return f"//{address.rstrip('/')}{question}{query}"
+
+
 def canonical(url: str) -> str:
     """Return *url* without tracking marks, fragment, default port and letter case of the host.
 

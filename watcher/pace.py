@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from rules import Entry
-from store import Source
+from store import Source, Wishes
 
 LOCAL = timedelta(minutes=1)
 """Local files are watched; this is the safety net where watching does not work."""
@@ -18,6 +18,8 @@ LONGEST_LOCAL = timedelta(minutes=10)
 
 _USUAL = timedelta(minutes=30)
 _LATEST = 12
+_RHYTHM = 4
+"""With so many gaps between entries, their longest tells a source's rhythm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,22 +30,37 @@ class Pace:
     max: timedelta
 
 
-def interval(source: Source, entries: Sequence[Entry], pace: Pace) -> timedelta:
-    """Return how long to wait after a good poll: half the usual gap between the latest entries.
+def interval(source: Source, gap: timedelta | None, pace: Pace, least: timedelta) -> timedelta:
+    """Return how long to wait after a good poll: half the usual *gap* between the latest entries.
 
-    A source's own `every` wins; without dates it is half an hour, within the bounds.
+    A source's own `every` wins; without dates it is half an hour, within the
+    bounds. *least* is what feed or server asked for: it only lengthens, up to the
+    upper bound.
     """
     spec = source.spec
     if spec.every is not None:
         return spec.every
     if "://" not in spec.address:
         return LOCAL
-    dates = sorted((entry.published for entry in entries if entry.published), reverse=True)[
-        :_LATEST
-    ]
-    gaps = sorted(later - earlier for later, earlier in pairwise(dates))
-    usual = gaps[len(gaps) // 2] / 2 if gaps else _USUAL
-    return _within(usual, pace)
+    return _within(max(gap / 2 if gap is not None else _USUAL, least), pace)
+
+
+def gaps(entries: Sequence[Entry]) -> tuple[timedelta | None, timedelta | None]:
+    """Return the usual and the longest gap between the latest entries; None where dates are missing."""
+    dates = sorted((entry.published for entry in entries if entry.published), reverse=True)
+    found = sorted(later - earlier for later, earlier in pairwise(dates))
+    latest = sorted(later - earlier for later, earlier in pairwise(dates[:_LATEST]))
+    usual = latest[len(latest) // 2] if latest else None
+    return usual, found[-1] if len(found) >= _RHYTHM else None
+
+
+def allowed(at: datetime, wishes: Wishes) -> datetime:
+    """Return *at*, or the beginning of the first hour after it that the feed does not leave out."""
+    for _ in range(7 * 24):
+        if at.hour not in wishes.skip_hours and at.weekday() not in wishes.skip_days:
+            return at
+        at = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return at
 
 
 def after_failure(source: Source, pace: Pace, wait: timedelta | None) -> timedelta:

@@ -18,8 +18,10 @@ from watcher.bridge import Bridge
 from watcher.decide import Desk, decide, failed
 from watcher.fetch import FetchError
 from watcher.gather import Gathered, Gatherer
-from watcher.pace import Pace, after_failure, interval, spread
+from watcher.identity import recognised, wanted
+from watcher.pace import Pace, after_failure, allowed, interval, spread
 from watcher.parse import ParseError
+from watcher.ways import seen_of
 
 LEASE = timedelta(minutes=1)
 """A poll that takes longer holds its claim anew each third of this."""
@@ -113,11 +115,14 @@ class Poller:
         source = claim.source
         entries = gathered.entries
         known = await self._known(claim, entries)
+        seen = seen_of(source, gathered, known, now)
         if source.spec.full_text:
             new = [entry for entry in entries if entry.key not in known]
             full = {e.key: e for e in await self._gatherer.with_full_text(source, new)}
             entries = tuple(full[entry.key] for entry in new)
-        gap = interval(source, gathered.entries, self._pace)
+        least = max(seen.wishes.interval, gathered.fresh_for)
+        gap = interval(source, seen.gap, self._pace, least)
+        at = spread(now, gap, random.random())  # noqa: S311  jitter is no secret
         # In a thread: thousands of entries must not hold up those who wait for the web server.
         return await self._bridge(
             decide,
@@ -126,14 +131,23 @@ class Poller:
             known,
             self._desk(),
             now=now,
-            next_poll_at=spread(now, gap, random.random()),  # noqa: S311  jitter is no secret
+            next_poll_at=at if source.spec.every else allowed(at, seen.wishes),
             validators=gathered.validators,
             error=gathered.error,
+            seen=seen,
+            took=self._clock() - now,
         )
 
     async def _known(self, claim: Claim, entries: tuple[Entry, ...]) -> Mapping[str, Known]:
+        """Return what is stored of *entries*, under another guid too, by their present keys."""
+        source = claim.source.name
         keys = [entry.key for entry in entries]
-        return await self._bridge(self._database.known, claim.source.name, keys)
+        known = await self._bridge(self._database.known, source, keys)
+        links, digests = wanted(entries, known)
+        if not (links or digests) or claim.source.succeeded_at is None:
+            return known
+        alike = await self._bridge(self._database.alike, source, links, digests)
+        return recognised(entries, known, alike)
 
     def _failure(self, claim: Claim, error: FetchError | ParseError, now: datetime) -> Poll:
         wait = error.retry_after if isinstance(error, FetchError) else None

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from feeds.web import create_app
-from watcher.app import App
+from watcher.app import App, utc_now
 
 
 class PortTakenError(Exception):
@@ -44,7 +44,7 @@ class _Server(uvicorn.Server):
 
 async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve feeds and pages at *listener* until *stop* is set."""
-    web = create_app(app.database, lambda: app.state.catalogue, health=app.health)
+    web = create_app(app.database, lambda: app.state.catalogue, health=app.health, clock=utc_now)
     config = uvicorn.Config(
         web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
     )

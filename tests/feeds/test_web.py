@@ -47,7 +47,9 @@ class Desk:
         self.find(an_entry("1"))
 
     def fresh_client(self) -> TestClient:
-        app = create_app(self.database, lambda: self.catalogue, health=self.health)
+        app = create_app(
+            self.database, lambda: self.catalogue, health=self.health, clock=lambda: NOON
+        )
         return TestClient(app, base_url=BASE, headers={"accept-encoding": "identity"})
 
     def health(self) -> Health:
@@ -294,7 +296,7 @@ def test_a_static_site_holds_the_same_feeds_and_pages_that_link_to_one_another(
     desk: Desk, tmp_path: Path
 ) -> None:
     out = tmp_path / "site"
-    done = publish(desk.database, desk.catalogue, out)
+    done = publish(desk.database, desk.catalogue, out, NOON)
     assert done.unchanged == done.removed == 0
     assert (out / "feeds" / "law-32108.atom").read_bytes() == desk.client.get(FEED).content
     for page in out.rglob("*.html"):
@@ -307,11 +309,11 @@ def test_a_static_site_holds_the_same_feeds_and_pages_that_link_to_one_another(
 
 def test_publishing_again_writes_what_changed_alone(desk: Desk, tmp_path: Path) -> None:
     out = tmp_path / "site"
-    first = publish(desk.database, desk.catalogue, out)
-    again = publish(desk.database, desk.catalogue, out)
+    first = publish(desk.database, desk.catalogue, out, NOON)
+    again = publish(desk.database, desk.catalogue, out, NOON)
     assert (again.written, again.unchanged, again.removed) == (0, first.written, 0)
     desk.find(an_entry("2"), at=NOON + timedelta(minutes=1))
-    third = publish(desk.database, desk.catalogue, out)
+    third = publish(desk.database, desk.catalogue, out, NOON)
     assert third.written > 0
     assert third.unchanged > 0
 
@@ -320,10 +322,10 @@ def test_publishing_removes_what_it_wrote_once_and_nothing_of_others(
     desk: Desk, tmp_path: Path
 ) -> None:
     out = tmp_path / "site"
-    publish(desk.database, desk.catalogue, out)
+    publish(desk.database, desk.catalogue, out, NOON)
     (out / "mine.html").write_text("mine")
     desk.catalogue = a_catalogue()
-    done = publish(desk.database, desk.catalogue, out)
+    done = publish(desk.database, desk.catalogue, out, NOON)
     assert done.removed == 4
     assert not (out / "feeds" / "extortion.rss").exists()
     assert not (out / "topics" / "extortion").exists()
@@ -333,11 +335,11 @@ def test_publishing_removes_what_it_wrote_once_and_nothing_of_others(
 def test_a_folder_that_cannot_be_written_is_named(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "site").write_text("a file")
     with pytest.raises(PublishError, match="site"):
-        publish(desk.database, desk.catalogue, tmp_path / "site")
+        publish(desk.database, desk.catalogue, tmp_path / "site", NOON)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / ".tocsin-site.json").write_text("{")
     with pytest.raises(PublishError, match="damaged"):
-        publish(desk.database, desk.catalogue, tmp_path / "other")
+        publish(desk.database, desk.catalogue, tmp_path / "other", NOON)
 
 
 def test_a_source_without_entries_is_listed(desk: Desk) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from rules import Entry, RuleSet
-from store import Claim, EndpointSpec, Known, Source, entry_id, match_id
+from store import Claim, EndpointSpec, Known, Source, Wishes, entry_id, match_id
 from tests.builders import BASE, NOON, a_polled, a_rule, a_source, an_entry
 from watcher.decide import FAILING_AFTER, Desk, decide, failed, is_news
-from watcher.pace import Pace, after_failure, interval, spread
+from watcher.pace import Pace, after_failure, allowed, gaps, interval, spread
 
 HOUR = timedelta(hours=1)
+NOTHING = timedelta()
 NEXT = NOON + HOUR
 
 
@@ -185,16 +186,30 @@ PACE = Pace(min=timedelta(minutes=5), max=timedelta(hours=24))
     ],
 )
 def test_a_source_is_read_twice_as_often_as_it_writes_within_the_bounds(gap, expected) -> None:
-    entries = [an_entry(str(n), published=NOON - n * gap) for n in range(6)]
-    assert interval(well(), entries, PACE) == expected
+    usual, longest = gaps([an_entry(str(n), published=NOON - n * gap) for n in range(6)])
+    assert usual == longest == gap
+    assert interval(well(), usual, PACE, NOTHING) == expected
 
 
 def test_without_dates_a_source_is_read_each_half_hour_and_its_own_word_wins() -> None:
-    assert interval(well(), [an_entry()], PACE) == timedelta(minutes=30)
+    assert interval(well(), gaps([an_entry()])[0], PACE, NOTHING) == timedelta(minutes=30)
     spec = a_source(every=timedelta(minutes=2))
-    assert interval(well(spec=spec), [], PACE) == timedelta(minutes=2)
+    assert interval(well(spec=spec), None, PACE, HOUR) == timedelta(minutes=2)
     local = a_source(kind="files", address="articles")
-    assert interval(well(spec=local), [], PACE) == timedelta(minutes=1)
+    assert interval(well(spec=local), None, PACE, HOUR) == timedelta(minutes=1)
+
+
+def test_what_feed_or_server_ask_for_only_lengthens_the_wait_within_the_bounds() -> None:
+    assert interval(well(), HOUR * 10, PACE, HOUR) == HOUR * 5
+    assert interval(well(), HOUR, PACE, HOUR * 3) == HOUR * 3
+    assert interval(well(), HOUR, PACE, timedelta(days=365)) == PACE.max
+
+
+def test_hours_and_days_that_a_feed_leaves_out_are_left_out() -> None:
+    at = datetime(2026, 11, 24, 12, 20, tzinfo=UTC)  # a Tuesday
+    assert allowed(at, Wishes()) == at
+    assert allowed(at, Wishes(skip_hours=(12, 13))) == at.replace(hour=14, minute=0)
+    assert allowed(at, Wishes(skip_days=(1, 2))) == datetime(2026, 11, 26, tzinfo=UTC)
 
 
 def test_failures_in_a_row_double_the_wait_up_to_a_bound_and_never_stop() -> None:

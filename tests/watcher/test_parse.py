@@ -21,7 +21,8 @@ def parsed(
 ) -> tuple[Entry, ...]:
     data = body if isinstance(body, bytes) else body.encode()
     address = changed.get("address", "https://example.org/news/feed.xml")
-    return parse_document(kind, Document(address=address, body=data, content_type=content_type))
+    document = Document(address=address, body=data, content_type=content_type)
+    return parse_document(kind, document).entries
 
 
 def rss(*items: str, head: str = "") -> str:

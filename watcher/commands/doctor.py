@@ -12,7 +12,9 @@ from typing import Literal
 from rich.markup import escape
 
 from rules import DeskError
+from store.condition import condition
 from store.database import Database, StoreError
+from watcher.app import utc_now
 from watcher.commands.output import out, write_json
 from watcher.desk import DeskState, find_desk, read_desk, shown
 
@@ -88,17 +90,19 @@ def _store_findings(state: DeskState) -> list[Finding]:
 
 
 def _source_findings(database: Database) -> list[Finding]:
-    sick = [source for source in database.sources() if source.error and source.spec.enabled]
+    now = utc_now()
+    found = [(source, condition(source, now)) for source in database.sources()]
+    sick = [(source, state) for source, state in found if state.troubled]
     if not sick:
-        return [Finding(name="sources", state="ok", text="none is failing")]
+        return [Finding(name="sources", state="ok", text="all are well")]
     return [
         Finding(
             name=f"source {source.name}",
             state="warning",
-            text=source.error,
-            advice=f"{source.failures} failed poll(s) in a row; see: tocsin sources list",
+            text=str(state),
+            advice="see: tocsin sources list",
         )
-        for source in sick
+        for source, state in sick
     ]
 
 

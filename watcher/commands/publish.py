@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from feeds.publish import Written
 from feeds.publish import publish as publish_site
-from watcher.app import opened
+from watcher.app import opened, utc_now
 from watcher.commands.output import out, write_json
 from watcher.desk import find_desk
 from watcher.logs import set_up_logs
@@ -33,4 +33,4 @@ def publish(given: Path | None, to: Path, *, json: bool) -> None:
 
 async def _publish(folder: Path, to: Path) -> Written:
     async with opened(folder, os.environ) as app:
-        return publish_site(app.database, app.state.catalogue, to)
+        return publish_site(app.database, app.state.catalogue, to, utc_now())

@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from rich.markup import escape
@@ -16,12 +17,14 @@ from rich.markup import escape
 from feeds.opml import OpmlError, Subscription, parse_opml, render_opml
 from rules import DeskError
 from store import Source, SourceSpec
+from store.condition import condition, is_polled, moved_address
 from watcher.app import opened, utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import err, moment, out, write_json, write_table
 from watcher.commands.reading import reading
 from watcher.desk import find_desk, read_desk, shown
 from watcher.fetch import FetchError
+from watcher.gather import Gathered
 from watcher.logs import set_up_logs
 from watcher.models import did_you_mean
 from watcher.parse import ParseError
@@ -35,40 +38,32 @@ def show(given: Path | None, *, json: bool) -> None:
     """Write each source, its health, and when it is read next."""
     with reading(given) as database:
         sources = database.sources()
+    now = utc_now()
     if json:
-        write_json([_as_json(source) for source in sources])
+        write_json([_as_json(source, now) for source in sources])
         return
     rows = [
         (
             source.name,
             source.spec.kind,
-            _state(source),
+            str(condition(source, now)),
             str(source.entries),
+            moment(source.newest_at),
             moment(source.succeeded_at),
-            moment(source.next_poll_at) if _is_polled(source) else "–",
+            moment(source.next_poll_at) if is_polled(source) else "–",
         )
         for source in sources
     ]
-    headings = ("source", "kind", "state", "entries", "read last", "read next")
+    headings = ("source", "kind", "state", "entries", "brought last", "read last", "read next")
     write_table(headings, rows, empty="There are no sources.")
 
 
-def _is_polled(source: Source) -> bool:
-    return source.spec.enabled and not source.gone and source.spec.kind != "inbox"
-
-
-def _state(source: Source) -> str:
-    if not source.spec.enabled:
-        return "off"
-    if source.error:
-        return f"{'gone' if source.gone else 'failing'}: {source.error}"
-    if source.spec.kind == "inbox":
-        return "takes what is handed in"
-    return "well" if source.polled_at else "not read yet"
-
-
-def _as_json(source: Source) -> dict[str, object]:
+def _as_json(source: Source, now: datetime) -> dict[str, object]:
+    found = condition(source, now)
     return {
+        "state": found.state,
+        "words": found.words,
+        "troubled": found.troubled,
         "name": source.name,
         "kind": source.spec.kind,
         "address": source.spec.address,
@@ -80,7 +75,9 @@ def _as_json(source: Source) -> dict[str, object]:
         "added": source.added_at,
         "polled": source.polled_at,
         "succeeded": source.succeeded_at,
-        "next_poll": source.next_poll_at if _is_polled(source) else None,
+        "newest": source.newest_at,
+        "moved_to": moved_address(source, now),
+        "next_poll": source.next_poll_at if is_polled(source) else None,
     }
 
 
@@ -178,6 +175,7 @@ class Checked:
     entries: int = 0
     newest: str = ""
     error: str = ""
+    odd: str = ""
 
 
 def check(given: Path | None, names: list[str], *, json: bool) -> None:
@@ -185,15 +183,18 @@ def check(given: Path | None, names: list[str], *, json: bool) -> None:
     set_up_logs()
     folder = find_desk(given, os.environ, Path.cwd())
     checked = asyncio.run(_check(folder, names))
-    failed = [one for one in checked if one.error]
+    failed = [one for one in checked if one.error or one.odd]
     if json:
-        keys = ("source", "entries", "newest", "error")
+        keys = ("source", "entries", "newest", "error", "odd")
         write_json([{key: getattr(one, key) for key in keys} for one in checked])
     else:
-        rows = [(one.source, str(one.entries), one.newest, one.error or "well") for one in checked]
+        rows = [
+            (one.source, str(one.entries), one.newest, one.error or one.odd or "well")
+            for one in checked
+        ]
         write_table(("source", "entries", "newest", ""), rows, empty="There are no sources.")
         if failed:
-            err().print(f"{len(failed)} of {len(checked)} cannot be read")
+            err().print(f"{len(failed)} of {len(checked)} want a look")
     if failed:
         sys.exit(1)
 
@@ -218,9 +219,20 @@ async def _check(folder: Path, names: list[str]) -> list[Checked]:
                     entries=len(gathered.entries),
                     newest=moment(max(dates, default=None)),
                     error=gathered.error,
+                    odd=_odd(app.database.source(spec.name), gathered, now),
                 )
 
         return list(await asyncio.gather(*map(one, wanted)))
+
+
+def _odd(source: Source | None, gathered: Gathered, now: datetime) -> str:
+    """Return what is odd about a source that can be read: it is empty, silent or overrun."""
+    if source is None:
+        return ""
+    if not gathered.entries and source.entries:
+        return "it shows nothing, and did once; look at it"
+    found = condition(source, now)
+    return str(found) if found.troubled and not source.error else ""
 
 
 def _wanted(specs: Iterable[SourceSpec], names: list[str]) -> list[SourceSpec]:

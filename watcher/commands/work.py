@@ -64,7 +64,7 @@ async def _poll(folder: Path, name: str | None, *, everything: bool) -> tuple[li
 
 def _names(app: App, *, everything: bool) -> Sequence[str]:
     if not everything:
-        return app.database.due_sources(utc_now(), 1_000_000)
+        return [name for name, _ in app.database.due_sources(utc_now(), 1_000_000)]
     return [spec.name for spec in app.state.sources if spec.enabled and spec.kind != "inbox"]
 
 
@@ -143,9 +143,10 @@ async def _entries(app: App, source: Source, article: str) -> tuple[Entry, ...]:
     if "://" in article:
         document = await fetch_page(app.outgoing, article, allow_private=source.spec.allow_private)
         kind = "page" if is_page(document) else "feed"
-        return await app.readers.call(parse_document, kind, document)
+        return (await app.readers.call(parse_document, kind, document)).entries
     path = Path(article)
     data = await app.bridge(path.read_bytes)
     if path.suffix.lower() in SUFFIXES:
         return (parse_article(path.name, data),)
-    return await app.readers.call(parse_document, "feed", Document(address=article, body=data))
+    document = Document(address=article, body=data)
+    return (await app.readers.call(parse_document, "feed", document)).entries

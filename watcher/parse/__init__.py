@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rules import Entry
 from watcher.parse.articles import parse_article
-from watcher.parse.document import Document, ParseError
+from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.feed import parse_feed
 from watcher.parse.jsonfeed import is_json_feed, parse_json_feed
 from watcher.parse.page import article_text, is_page, parse_page
@@ -12,6 +11,7 @@ from watcher.parse.page import article_text, is_page, parse_page
 __all__ = [
     "Document",
     "ParseError",
+    "Parsed",
     "article_text",
     "is_page",
     "parse_article",
@@ -19,15 +19,15 @@ __all__ = [
 ]
 
 
-def parse_document(kind: str, document: Document) -> tuple[Entry, ...]:
-    """Return the entries in *document*, newest first where the source orders them so.
+def parse_document(kind: str, document: Document) -> Parsed:
+    """Return what *document* says, its entries newest first where the source orders them so.
 
     *kind* is "feed" or "page". Raise ParseError for what is neither.
     """
     if not document.body.strip():
         raise ParseError("the answer is empty")
     if kind == "page":
-        return parse_page(document)
+        return Parsed(entries=parse_page(document))
     if is_json_feed(document):
-        return parse_json_feed(document)
+        return Parsed(entries=parse_json_feed(document))
     return parse_feed(document)

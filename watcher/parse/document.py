@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from rules import Entry
+from store import NO_WISHES, Wishes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
@@ -16,13 +19,19 @@ class Document:
     address: str
     body: bytes
     content_type: str = ""
-    etag: str = ""
-    last_modified: str = ""
 
     @property
     def sha256(self) -> str:
         """Return the hex digest of the body."""
         return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a document says: its entries, and when its feed asks not to be read."""
+
+    entries: tuple[Entry, ...]
+    wishes: Wishes = NO_WISHES
 
 
 class ParseError(Exception):

@@ -6,22 +6,33 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import feedparser
 
 from rules import Entry
-from watcher.parse.document import Document, ParseError
+from store import Wishes
+from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.fields import absolute, instant, key_of, shown, shown_title, texts, told_apart
 from watcher.parse.page import is_page
 
 MOST_ENTRIES = 5_000
 _XML = "application/xml"
+_HEAD = 64 * 1024
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_PERIODS = {
+    "hourly": timedelta(hours=1),
+    "daily": timedelta(days=1),
+    "weekly": timedelta(days=7),
+    "monthly": timedelta(days=30),
+    "yearly": timedelta(days=365),
+}
 _FEED_ROOT = re.compile(rb"<(?:\w+:)?(?:rss|feed|RDF|channel)\b")
 
 
-def parse_feed(document: Document) -> tuple[Entry, ...]:
-    """Return the entries of a feed, at most 5,000, in the feed's own order.
+def parse_feed(document: Document) -> Parsed:
+    """Return the entries of a feed, at most 5,000, in the feed's own order, and its wishes.
 
     Raise ParseError where the document is no feed. A feed with mistakes is
     read as far as feedparser can.
@@ -44,7 +55,46 @@ def parse_feed(document: Document) -> tuple[Entry, ...]:
     if not read.entries and read.bozo and "SAX" in type(read.get("bozo_exception")).__name__:
         raise ParseError(f"the feed is broken before its first entry{_reason(read)}")
     lang = str(read.feed.get("language") or "")
-    return told_apart([_entry(item, document, lang) for item in read.entries[:MOST_ENTRIES]])
+    entries = [_entry(item, document, lang) for item in read.entries[:MOST_ENTRIES]]
+    return Parsed(entries=told_apart(entries), wishes=_wishes(read.feed, document.body))
+
+
+def _wishes(feed: Any, body: bytes) -> Wishes:
+    """Return when the feed asks not to be read: `ttl`, `sy:*`, `skipHours` and `skipDays`.
+
+    feedparser keeps one of several hours or days alone: they are read from the bytes.
+    """
+    lead = body[:_HEAD]
+    hours = {int(hour) % 24 for hour in _listed(lead, b"skipHours", b"hour") if hour.isdigit()}
+    days = {
+        day.decode("latin-1").strip().casefold()[:3] for day in _listed(lead, b"skipDays", b"day")
+    }
+    skipped_days = tuple(number for number, name in enumerate(_DAYS) if name in days)
+    return Wishes(
+        interval=max(_minutes(feed.get("ttl")), _period(feed)),
+        # Who leaves out every hour or every day does not mean it.
+        skip_hours=tuple(sorted(hours)) if len(hours) < 24 else (),
+        skip_days=skipped_days if len(skipped_days) < 7 else (),
+    )
+
+
+def _listed(body: bytes, group: bytes, item: bytes) -> list[bytes]:
+    found = re.search(rb"<%b>(.*?)</%b>" % (group, group), body, re.DOTALL | re.IGNORECASE)
+    pattern = rb"<%b>\s*([^<]*?)\s*</%b>" % (item, item)
+    return re.findall(pattern, found[1], re.IGNORECASE) if found else []
+
+
+def _minutes(written: object) -> timedelta:
+    text = str(written or "").strip()
+    return timedelta(minutes=int(text[:6])) if text.isdecimal() else timedelta()
+
+
+def _period(feed: Any) -> timedelta:
+    period = _PERIODS.get(str(feed.get("sy_updateperiod") or "").strip().casefold())
+    times = str(feed.get("sy_updatefrequency") or "1").strip()
+    if period is None or not times.isdecimal():
+        return timedelta()
+    return period / max(int(times[:6]), 1)
 
 
 def _xml_type(content_type: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from rules import Entry
 from rules.visible import is_markup, visible_text
-from watcher.links import canonical
+from watcher.links import canonical, same_link
 
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -77,9 +77,18 @@ def texts(summary: str, content: str) -> tuple[str, str]:
 
 
 def told_apart(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Return the entries of one document, each once; one key with two links is two entries."""
+    """Return the entries of one document, each once.
+
+    One key with two links is two entries; one link with one text is one entry,
+    whatever its keys.
+    """
     by_key: dict[str, Entry] = {}
+    seen: set[tuple[str, str]] = set()
     for entry in entries:
+        content = (same_link(entry.url), entry.sha256)
+        if entry.url and content in seen:
+            continue
+        seen.add(content)
         first = by_key.get(entry.key)
         if first is None:
             by_key[entry.key] = entry

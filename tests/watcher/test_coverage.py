@@ -1,0 +1,160 @@
+"""A source that dies without a word is told: emptied, silent, overrun; and healthy ones are not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from store import Source
+from store.condition import condition
+from tests.builders import NOON, a_polled, a_source
+from tests.desks import at_work, polled, write_desk
+from tests.feeds.servers import in_loop, respond, serving
+from watcher import app as apps
+from watcher.app import App
+
+XML = "application/rss+xml; charset=utf-8"
+EVENTS = '["source.failing", "source.recovered"]'
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = NOON
+
+        def __call__(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(apps, "utc_now", clock)
+    return clock
+
+
+def feed(*numbers: int, each: timedelta = timedelta(hours=6)) -> bytes:
+    items = "".join(
+        f"<item><guid>{n}</guid><link>https://a.example/{n}</link><title>Nota {n}</title>"
+        f"<pubDate>{(NOON - 20 * DAY + n * each).strftime('%a, %d %b %Y %H:%M:%S GMT')}</pubDate></item>"
+        for n in numbers
+    )
+    body = (
+        f'<?xml version="1.0"?><rss version="2.0"><channel><title>t</title>{items}</channel></rss>'
+    )
+    return respond(body=body.encode(), content_type=XML)
+
+
+def source(app: App) -> Source:
+    found = app.database.source("news")
+    assert found is not None
+    return found
+
+
+def told(app: App) -> list[tuple[str, str]]:
+    """Return the events that are owed, in order, with the first word of what is wrong."""
+    said = [json.loads(one.body) for one in app.database.deliveries()]
+    said.sort(key=lambda one: one["timestamp"])
+    return [(one["type"], one["data"].get("error", "").split(":")[0]) for one in said]
+
+
+@asynccontextmanager
+async def watching(folder: Path, *answers: bytes) -> AsyncIterator[App]:
+    async with (
+        serving(*answers) as server,
+        at_work(
+            write_desk(
+                folder, feeds={"news": server.url}, receiver="http://127.0.0.1:9", events=EVENTS
+            )
+        ) as app,
+    ):
+        yield app
+
+
+@in_loop
+async def test_a_feed_that_shows_nothing_any_more_is_told_at_its_second_poll(
+    tmp_path: Path, clock
+) -> None:
+    bare = respond(body=b"<rss version='2.0'><channel/></rss>", content_type=XML)
+    async with watching(tmp_path, feed(1, 2, 3), feed(), bare, feed(1, 2, 3, 4)) as app:
+        await polled(app, "news")
+        await polled(app, "news")
+        assert condition(source(app), clock.now).state == "well"
+        await polled(app, "news")
+        assert condition(source(app), clock.now).state == "empty"
+        assert told(app) == [("source.failing", "empty")]
+        await polled(app, "news")
+        assert condition(source(app), clock.now).state == "well"
+        assert told(app)[1:] == [("source.recovered", "")]
+
+
+@in_loop
+async def test_a_window_that_rolled_over_between_two_polls_is_told(tmp_path: Path, clock) -> None:
+    async with watching(
+        tmp_path, feed(1, 2, 3, 4), feed(9, 10, 11, 12), feed(11, 12, 13, 14)
+    ) as app:
+        await polled(app, "news")
+        assert condition(source(app), clock.now).state == "well"
+        await polled(app, "news")
+        assert condition(source(app), clock.now).state == "overrun"
+        assert told(app) == [("source.failing", "overrun")]
+        (day,) = app.database.coverage(clock.now.date())["news"]
+        assert (day.read, day.new, day.overrun) == (2, 8, 1)
+        clock.now += 3 * DAY
+        await polled(app, "news")
+        assert condition(source(app), clock.now).state == "well"
+
+
+@in_loop
+async def test_a_source_that_falls_silent_against_its_rhythm_is_told(tmp_path: Path, clock) -> None:
+    daily = [feed(*range(10, 21), each=DAY)]
+    async with watching(tmp_path, *daily) as app:
+        for _ in range(4):
+            await polled(app, "news")
+            assert condition(source(app), clock.now).state == "well"
+            clock.now += timedelta(hours=20)
+        clock.now += DAY
+        await polled(app, "news")
+        assert condition(source(app), clock.now).state == "silent"
+        await polled(app, "news")
+        assert told(app) == [("source.failing", "silent")]
+
+
+@in_loop
+async def test_a_failing_source_is_told_at_its_second_failure_and_counted(
+    tmp_path: Path, clock
+) -> None:
+    parked = respond(
+        body=b"<!doctype html><html><body>This domain is for sale</body></html>",
+        content_type="text/html",
+    )
+    async with watching(tmp_path, feed(1, 2), parked) as app:
+        for _ in range(4):
+            await polled(app, "news")
+        assert condition(source(app), clock.now).state == "failing"
+        assert [event for event, _ in told(app)] == ["source.failing"]
+        (day,) = app.database.coverage(clock.now.date())["news"]
+        assert (day.read, day.failed) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "state", "troubled"),
+    [
+        ({"spec": a_source(enabled=False)}, "off", False),
+        ({"polled_at": None}, "new", False),
+        ({"gone": True, "error": "gone for good"}, "gone", True),
+        ({"error": "no answer", "failures": 3}, "failing", True),
+        ({"empty_polls": 5, "entries": 0}, "well", False),
+        ({"newest_at": NOON - 5 * DAY, "rhythm": timedelta(hours=1)}, "silent", True),
+        ({"newest_at": NOON - 2 * DAY, "rhythm": timedelta(hours=1)}, "well", False),
+        ({"newest_at": NOON - 30 * DAY, "rhythm": 14 * DAY}, "well", False),
+        ({"newest_at": NOON - 300 * DAY, "rhythm": None}, "well", False),
+        ({"took": timedelta(seconds=12)}, "slow", False),
+    ],
+)
+def test_the_state_of_a_source_is_told_in_a_word(changed, state: str, troubled: bool) -> None:
+    found = condition(a_polled(**{"polled_at": NOON, "entries": 3, **changed}), NOON)
+    assert (found.state, found.troubled) == (state, troubled)
