@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import partial
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from feeds.catalogue import Catalogue
@@ -39,15 +40,22 @@ def create_app(
     *,
     health: Callable[[], Health],
     clock: Callable[[], datetime],
+    api: APIRouter | None = None,
 ) -> FastAPI:
-    """Return the web application over *database*, for what *catalogue* says at that moment."""
-    app = FastAPI(title="tocsin", openapi_url=None)
+    """Return the web application over *database*, for what *catalogue* says at that moment.
+
+    *api* are routes for programs, which `/openapi.json` describes.
+    """
+    app = FastAPI(title="tocsin", redoc_url=None)
+    if api is not None:
+        app.include_router(api)
+    page_at = partial(app.api_route, methods=_READ, include_in_schema=False)
     shelf = Shelf(database)
     # Asked once: it looks at the store and the disk, and this part of it never changes.
     started_at = health().started_at
     sheet = Rendered.of(stylesheet(), "text/css; charset=utf-8", started_at)
 
-    @app.api_route("/", methods=_READ)
+    @page_at("/")
     def home() -> Response:
         published = catalogue()
         counts = database.match_counts()
@@ -62,7 +70,7 @@ def create_app(
         ]
         return _page(Pages(published).home(topics))
 
-    @app.api_route("/topics/{name}", methods=_READ)
+    @page_at("/topics/{name}")
     def topic(name: str) -> Response:
         published = catalogue()
         feed = published.feeds.get(name)
@@ -72,7 +80,7 @@ def create_app(
         matches = database.published(feed.rules, _ON_A_TOPIC)
         return _page(Pages(published).topic(feed, matches, count))
 
-    @app.api_route("/matches/{match}", methods=_READ)
+    @page_at("/matches/{match}")
     def match_page(match: str) -> Response:
         published = catalogue()
         found = database.publication(match)
@@ -80,20 +88,20 @@ def create_app(
             return _absent(published, "match", match)
         return _page(Pages(published).match(found, database.matches_of(found.entry_id)))
 
-    @app.api_route("/sources", methods=_READ)
+    @page_at("/sources")
     def sources() -> Response:
         now = clock()
         return _page(
             Pages(catalogue()).sources(database.sources(), database.coverage(first_day(now)), now)
         )
 
-    @app.api_route("/feeds.opml", methods=_READ)
+    @page_at("/feeds.opml")
     def opml(request: Request) -> Response:
         published = catalogue()
         body = opml_of(published)
         return _served(request, Rendered.of(body, "text/x-opml; charset=utf-8", started_at))
 
-    @app.api_route("/feeds/{file}", methods=_READ)
+    @page_at("/feeds/{file}")
     def feed(file: str, request: Request) -> Response:
         published = catalogue()
         name, _, ending = file.rpartition(".")
@@ -104,15 +112,15 @@ def create_app(
         answer.headers["link"] = f'<{_address(published, found, ending)}>; rel="self"'
         return answer
 
-    @app.api_route("/static/site.css", methods=_READ)
+    @page_at("/static/site.css")
     def style(request: Request) -> Response:
         return _served(request, sheet)
 
-    @app.api_route("/livez", methods=_READ)
+    @page_at("/livez")
     def livez() -> Response:
         return Response("alive\n", media_type="text/plain", headers=_SAFE)
 
-    @app.api_route("/readyz", methods=_READ)
+    @page_at("/readyz")
     def readyz() -> Response:
         now = health()
         content = {

@@ -233,8 +233,8 @@ class Poll:
     """One look at a source and all that it changed; committed whole or not at all.
 
     *validators* None keeps those that are stored. *error* is empty for a
-    poll that succeeded. *seen* is what was seen of the source's ways; None for a
-    poll that failed, and for entries that were handed in.
+    poll that succeeded. *seen* is what was seen of the source's ways. *pushed*
+    entries were handed in: of the source itself that tells nothing.
     """
 
     source: str
@@ -248,6 +248,7 @@ class Poll:
     gone: bool = False
     seen: Seen | None = None
     took: timedelta | None = None
+    pushed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

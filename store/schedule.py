@@ -132,12 +132,20 @@ def claimed(session: Session, name: str, token: str) -> SourceRow | None:
 
 def settle(session: Session, row: SourceRow, poll: Poll, new: int) -> None:
     """Write the poll's outcome onto the source's row and end its lease."""
+    row.entries += new
+    if new or row.newest_at is None:
+        dates = [one.entry.published for one in poll.judged if one.entry.published]
+        newest = max(dates, default=poll.at) if row.newest_at is None else poll.at
+        row.newest_at = newest if poll.judged else row.newest_at
+    _cover(session, poll, new)
+    row.token, row.lease_until = "", None
+    if poll.pushed:
+        return
     row.polled_at = poll.at
     row.next_poll_at = poll.next_poll_at
     row.error = values.storable(poll.error)
     row.failures = row.failures + 1 if poll.error else 0
     row.gone = poll.gone
-    row.entries += new
     if not poll.error or poll.judged:
         row.succeeded_at = poll.at
     if poll.took is not None:
@@ -147,16 +155,10 @@ def settle(session: Session, row: SourceRow, poll: Poll, new: int) -> None:
         row.moved_to, row.moved_since, row.moved_polls = "", None, 0
     elif poll.seen is not None:
         _settle_ways(row, poll, poll.seen)
-    if new or row.newest_at is None:
-        dates = [one.entry.published for one in poll.judged if one.entry.published]
-        newest = max(dates, default=poll.at) if row.newest_at is None else poll.at
-        row.newest_at = newest if poll.judged else row.newest_at
-    _cover(session, poll, new)
     if poll.validators is not None:
         row.etag = poll.validators.etag
         row.last_modified = poll.validators.last_modified
         row.body_sha256 = poll.validators.body_sha256
-    row.token, row.lease_until = "", None
 
 
 def _settle_ways(row: SourceRow, poll: Poll, seen: Seen) -> None:
@@ -186,7 +188,7 @@ def _cover(session: Session, poll: Poll, new: int) -> None:
         session.add(row)
     if poll.error:
         row.failed += 1
-    else:
+    elif not poll.pushed:
         row.read += 1
     row.new += new
     row.overrun += bool(poll.seen and poll.seen.overrun)

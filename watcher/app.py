@@ -18,8 +18,8 @@ import structlog
 
 from feeds.health import Health
 from feeds.outgoing import Outgoing
-from rules import Match, Problem, RuleSet
-from store import Stored
+from rules import Entry, Match, Problem, RuleSet
+from store import Committed, Stored
 from store.database import Database, StoreError
 from watcher.bridge import Bridge
 from watcher.desk import DeskState, read_desk, reread
@@ -42,6 +42,8 @@ REJUDGED = timedelta(days=30)
 """A new or edited rule is also asked about the entries of the last 30 days."""
 
 _MOST_DUE = 20_000
+_PATIENT_TRIES = 40
+_BETWEEN_TRIES = 0.05
 _LIMITS = {"poll": 64, "drain": 64, "maintain": 1}
 _QUIET_BEAT = timedelta(seconds=30)
 _log = structlog.get_logger("desk")
@@ -140,6 +142,19 @@ class App:
             last_tick_at=utc_now() - self.engine.silence,
             version=VERSION,
         )
+
+    async def take_entries(self, name: str, entries: Sequence[Entry]) -> Committed | None:
+        """Take in entries that a program hands in for a source; None where that is busy for long."""
+        for _ in range(_PATIENT_TRIES):
+            polled = await self.poller.push(name, tuple(entries))
+            if polled is not None:
+                return polled.committed
+            await asyncio.sleep(_BETWEEN_TRIES)
+        return None
+
+    def source_names(self) -> frozenset[str]:
+        """Return the names of the desk's sources."""
+        return frozenset(spec.name for spec in self.state.sources)
 
     async def _reload(self, paths: set[Path]) -> None:
         before = self.state

@@ -79,11 +79,11 @@ def decide(
         judged.append(verdict)
         if before is not None or pushed or is_news(placed, source):
             owed.extend(_owed(verdict, before, desk, now))
-    if not error:
+    if not error and not pushed:
         owed.extend(_recovered(source, desk, now))
         if seen is not None:
             owed.extend(_odd(source, seen, len(judged), desk, now))
-    elif source.failures + 1 == FAILING_AFTER:
+    elif error and source.failures + 1 == FAILING_AFTER:
         owed.extend(_failing(source, error, source.failures + 1, desk, now))
     return Poll(
         source=source.name,
@@ -96,6 +96,7 @@ def decide(
         error=error,
         seen=seen,
         took=took,
+        pushed=pushed,
     )
 
 

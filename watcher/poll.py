@@ -98,17 +98,21 @@ class Poller:
         claim = await self._bridge(self._database.claim, name, now, LEASE, due_only=False)
         if claim is None:
             return None
-        known = await self._known(claim, entries)
-        poll = await self._bridge(
-            decide,
-            claim,
-            entries,
-            known,
-            self._desk(),
-            now=now,
-            next_poll_at=claim.source.next_poll_at,
-            pushed=True,
-        )
+        try:
+            known = await self._known(claim, entries)
+            poll = await self._bridge(
+                decide,
+                claim,
+                entries,
+                known,
+                self._desk(),
+                now=now,
+                next_poll_at=claim.source.next_poll_at,
+                pushed=True,
+            )
+        except BaseException:
+            await self._bridge(self._database.release, claim, now=claim.source.next_poll_at)
+            raise
         return await self._commit(poll)
 
     async def _poll_of(self, claim: Claim, gathered: Gathered, now: datetime) -> Poll:

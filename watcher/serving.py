@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from feeds.api import router
 from feeds.web import create_app
 from watcher.app import App, utc_now
 
@@ -44,7 +45,13 @@ class _Server(uvicorn.Server):
 
 async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve feeds and pages at *listener* until *stop* is set."""
-    web = create_app(app.database, lambda: app.state.catalogue, health=app.health, clock=utc_now)
+    web = create_app(
+        app.database,
+        lambda: app.state.catalogue,
+        health=app.health,
+        clock=utc_now,
+        api=router(app.state.settings.api_token, app.source_names, app.take_entries),
+    )
     config = uvicorn.Config(
         web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5
     )

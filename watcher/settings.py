@@ -49,6 +49,9 @@ def web_address(value: str) -> str:
 WebAddress = Annotated[str, AfterValidator(web_address)]
 
 
+SHORTEST_TOKEN = 20
+
+
 class SiteSettings(DeskModel):
     """Who publishes, and under which address readers find it."""
 
@@ -116,6 +119,12 @@ def _is_reference(value: object) -> object:
     return value
 
 
+class ApiSettings(DeskModel):
+    """The token that programs show at `/api/v1`; without one that door is closed."""
+
+    token: Annotated[SecretReference | None, BeforeValidator(_is_reference)] = None
+
+
 class EndpointSettings(DeskModel):
     """A webhook receiver and what it wants to hear of."""
 
@@ -133,6 +142,7 @@ class SettingsFile(DeskModel):
     store: StoreSettings = StoreSettings()
     engine: EngineSettings = EngineSettings()
     polling: PollingSettings = PollingSettings()
+    api: ApiSettings = ApiSettings()
     feeds: dict[Name, FeedSettings] = Field(default_factory=dict)
     endpoints: dict[Name, EndpointSettings] = Field(default_factory=dict)
 
@@ -150,6 +160,7 @@ class Settings:
         self.values = values
         self.folder = folder
         self.endpoints = endpoints
+        self.api_token = ""
         self._document = document
 
     @property
@@ -208,6 +219,7 @@ def read_settings(folder: Path, shown: str, environ: Mapping[str, str]) -> Setti
         ) from error
     settings = Settings(checked, document, folder, {})
     settings.endpoints = _endpoints(settings, environ, problems)
+    settings.api_token = _api_token(settings, environ, problems)
     problems += _contradictions(settings)
     if problems:
         raise DeskError(problems)
@@ -265,6 +277,23 @@ def _at_variable(problem: Problem, error: ValidationError, overrides: Mapping[st
                 hint=problem.hint,
             )
     return problem
+
+
+def _api_token(settings: Settings, environ: Mapping[str, str], problems: list[Problem]) -> str:
+    reference = settings.values.api.token
+    if reference is None:
+        return ""
+    at = ("api", "token")
+    try:
+        token = _secret(settings, at, reference, environ)
+    except DeskError as error:
+        problems.extend(error.problems)
+        return ""
+    if len(token) < SHORTEST_TOKEN:
+        hint = "make one with: openssl rand -base64 32"
+        message = f"the token is shorter than {SHORTEST_TOKEN} characters"
+        problems.append(settings.problem(at, "S111", message, hint))
+    return token
 
 
 def _endpoints(
