@@ -244,6 +244,25 @@ def sources_list(context: typer.Context, json: Json = False) -> None:
     command(context.obj, json=json)
 
 
+@sources.command("add")
+def sources_add(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Its name [made of its title].")] = "",
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="It may stand on a private address.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what it would bring; write nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Find the feed at or behind an address, show what it brings, and add it to sources.yaml."""
+    from watcher.commands.adding import add as command
+
+    command(context.obj, url, name, allow_private=allow_private, dry=dry_run, json=json)
+
+
 @sources.command("import")
 def sources_import(
     context: typer.Context,

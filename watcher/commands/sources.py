@@ -97,11 +97,11 @@ def import_opml(given: Path | None, file: Path, *, json: bool) -> None:
     names = {spec.name for spec in have}
     added = []
     for feed in new:
-        name = _free_name(feed, names)
+        name = free_name(feed, names)
         names.add(name)
         added.append((name, feed))
     if added:
-        _append(folder, path, added)
+        append_sources(folder, path, added)
     if json:
         rows = [{"name": name, "url": feed.url} for name, feed in added]
         write_json({"added": rows, "known": len(listed) - len(new)})
@@ -111,7 +111,9 @@ def import_opml(given: Path | None, file: Path, *, json: bool) -> None:
     out().print(f"{len(added)} added, {len(listed) - len(new)} known already")
 
 
-def _append(folder: Path, path: Path, added: list[tuple[str, Subscription]]) -> None:
+def append_sources(
+    folder: Path, path: Path, added: list[tuple[str, Subscription]], *, allow_private: bool = False
+) -> None:
     """Write the new sources behind the old ones; comments and layout stay as they are."""
     before = path.read_text("utf-8") if path.is_file() else "version: 1\nsources:\n"
     if not re.search(r"^sources:[ \t]*(#.*)?$", before, re.MULTILINE):
@@ -122,6 +124,8 @@ def _append(folder: Path, path: Path, added: list[tuple[str, Subscription]]) -> 
     dash = re.search(r"^sources:.*?^([ ]*)- ", before, re.MULTILINE | re.DOTALL)
     indent = dash[1] if dash else "  "
     lines = [line for name, feed in added for line in _lines(name, feed, indent)]
+    if allow_private:
+        lines.append(f"{indent}  allow_private: true")
     after = before.rstrip("\n") + "\n" + "\n".join(lines) + "\n"
     try:
         checked_sources(folder, shown(path), after.encode())
@@ -144,7 +148,7 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _free_name(feed: Subscription, taken: set[str]) -> str:
+def free_name(feed: Subscription, taken: set[str]) -> str:
     """Return a name for the feed, made of its title, that no other source has."""
     ascii_title = unicodedata.normalize("NFKD", feed.title).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "-", ascii_title.lower()).strip("-")[:_LONGEST_NAME].strip("-")

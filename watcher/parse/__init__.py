@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from watcher.parse.advertised import Advertised, advertised
 from watcher.parse.articles import parse_article
 from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.feed import parse_feed
@@ -9,9 +10,11 @@ from watcher.parse.jsonfeed import is_json_feed, parse_json_feed
 from watcher.parse.page import article_text, is_page, parse_page
 
 __all__ = [
+    "Advertised",
     "Document",
     "ParseError",
     "Parsed",
+    "advertised",
     "article_text",
     "is_page",
     "parse_article",
@@ -29,5 +32,5 @@ def parse_document(kind: str, document: Document) -> Parsed:
     if kind == "page":
         return Parsed(entries=parse_page(document))
     if is_json_feed(document):
-        return Parsed(entries=parse_json_feed(document))
+        return parse_json_feed(document)
     return parse_feed(document)

@@ -28,9 +28,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """What a document says: its entries, and when its feed asks not to be read."""
+    """What a document says: its title, its entries, and when its feed asks not to be read."""
 
     entries: tuple[Entry, ...]
+    title: str = ""
     wishes: Wishes = NO_WISHES
 
 

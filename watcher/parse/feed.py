@@ -56,7 +56,11 @@ def parse_feed(document: Document) -> Parsed:
         raise ParseError(f"the feed is broken before its first entry{_reason(read)}")
     lang = str(read.feed.get("language") or "")
     entries = [_entry(item, document, lang) for item in read.entries[:MOST_ENTRIES]]
-    return Parsed(entries=told_apart(entries), wishes=_wishes(read.feed, document.body))
+    return Parsed(
+        entries=told_apart(entries),
+        title=shown_title(read.feed.get("title")),
+        wishes=_wishes(read.feed, document.body),
+    )
 
 
 def _wishes(feed: Any, body: bytes) -> Wishes:

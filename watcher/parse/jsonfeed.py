@@ -9,7 +9,7 @@ from typing import Any
 
 from rules import Entry
 from rules.visible import visible_text
-from watcher.parse.document import Document, ParseError
+from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.feed import MOST_ENTRIES
 from watcher.parse.fields import absolute, iso_instant, key_of, shown_title, texts, told_apart
 
@@ -21,8 +21,8 @@ def is_json_feed(document: Document) -> bool:
     return document.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
-def parse_json_feed(document: Document) -> tuple[Entry, ...]:
-    """Return the entries of a JSON Feed; raise ParseError for any other JSON."""
+def parse_json_feed(document: Document) -> Parsed:
+    """Return what a JSON Feed says; raise ParseError for any other JSON."""
     try:
         feed = json.loads(document.body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -32,7 +32,8 @@ def parse_json_feed(document: Document) -> tuple[Entry, ...]:
     ):
         raise ParseError("the answer is JSON, but not a JSON Feed; give the address of a feed")
     items = [item for item in feed["items"][:MOST_ENTRIES] if isinstance(item, dict)]
-    return told_apart([_entry(item, feed, document) for item in items])
+    entries = told_apart([_entry(item, feed, document) for item in items])
+    return Parsed(entries=entries, title=shown_title(_text(feed.get("title"))))
 
 
 def _entry(item: Mapping[str, Any], feed: Mapping[str, Any], document: Document) -> Entry:
