@@ -87,7 +87,7 @@ def router(token: str, known: Callable[[], Collection[str]], take_in: TakeIn) ->
         given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> None:
         if not token:
-            detail = 'the API is closed; open it with [api] token = {env = "TOCSIN_TOKEN"}'
+            detail = 'the API is closed; open it with [api] token = {env = "DESK_TOKEN"}'
             raise HTTPException(403, detail)
         shown = given.credentials if given else ""
         if not hmac.compare_digest(shown.encode(), token.encode()):

@@ -272,3 +272,25 @@ def test_what_is_no_article_is_refused_with_the_reason(name: str, data: bytes, r
 def test_a_link_has_one_canonical_form(url: str, form: str) -> None:
     assert canonical(url) == form
     assert canonical(form) == form
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (
+            "La extorsi\u00c3\u00b3n, Ley N\u00c2\u00b0 32108",
+            "La extorsi\u00f3n, Ley N\u00b0 32108",
+        ),
+        ("\u00e2\u20ac\u0153Paro\u00e2\u20ac\ufffd en Lima", None),
+        (
+            "S\u00c3O PAULO, \u00c2ncora e \u00e2nimo, caf\u00e9",
+            "S\u00c3O PAULO, \u00c2ncora e \u00e2nimo, caf\u00e9",
+        ),
+    ],
+    ids=["twice", "twice, and cut", "once"],
+)
+def test_text_that_was_encoded_twice_is_mended(sent: str, read: str | None) -> None:
+    feed = f"<rss version='2.0'><channel><title>t</title><item><title>{sent}</title></item></channel></rss>"
+    (entry,) = parsed(feed.encode())
+    assert entry.title == (read or entry.title)
+    assert "\u20ac" not in entry.title

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from rules import Entry
 from rules.visible import is_markup, visible_text
 from watcher.links import canonical, same_link
+from watcher.parse.mended import mended
 
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -20,7 +21,7 @@ _LONGEST_FIELD = 1_000_000
 
 def shown(written: str | None) -> str:
     """Return what a reader sees of *written*, which may be text or HTML; 1 MB at most."""
-    text = (written or "")[:_LONGEST_FIELD]
+    text = mended((written or "")[:_LONGEST_FIELD])
     return visible_text(text) if is_markup(text) else text.strip()
 
 

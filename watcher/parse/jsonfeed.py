@@ -12,6 +12,7 @@ from rules.visible import visible_text
 from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.feed import MOST_ENTRIES
 from watcher.parse.fields import absolute, iso_instant, key_of, shown_title, texts, told_apart
+from watcher.parse.mended import mended
 
 _VERSION = "https://jsonfeed.org/version/1"
 
@@ -72,7 +73,7 @@ def _names(holder: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return mended(value) if isinstance(value, str) else ""
 
 
 def _list(value: object) -> list[Any]:

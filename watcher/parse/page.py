@@ -12,6 +12,7 @@ from rules import Entry
 from watcher.links import canonical
 from watcher.parse.document import Document, ParseError
 from watcher.parse.fields import plausible
+from watcher.parse.mended import mended
 
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*(?:<!doctype\s+html|<html\b)", re.IGNORECASE | re.DOTALL)
 _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
@@ -49,7 +50,7 @@ def article_text(document: Document) -> str:
     """Return the main text of the linked article in *document*, or "" where there is none."""
     if not is_page(document):
         return ""
-    return (trafilatura.extract(_decoded(document), include_comments=False) or "").strip()
+    return mended(trafilatura.extract(_decoded(document), include_comments=False) or "").strip()
 
 
 def _decoded(document: Document) -> str | bytes:
