@@ -44,6 +44,7 @@ class SourceSpec:
 
     *address* is a URL, or a path inside the desk for local feeds and folders.
     *alert_since* is an instant, or "added" or "always". *every* None means adaptive.
+    *links* is the CSS selector of a page that lists articles.
     """
 
     name: str
@@ -52,6 +53,7 @@ class SourceSpec:
     lang: str = ""
     every: timedelta | None = None
     full_text: bool = False
+    links: str = ""
     allow_private: bool = False
     alert_since: datetime | Literal["added", "always"] = "added"
     enabled: bool = True

@@ -52,6 +52,7 @@ class SourceRow(SQLModel, table=True):
     lang: str = ""
     every_seconds: int | None = None
     full_text: bool = False
+    links: str = Field(default="", sa_type=Text)
     allow_private: bool = False
     alert_since: str = "added"
     enabled: bool = True

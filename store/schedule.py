@@ -23,7 +23,7 @@ def sync(session: Session, specs: Sequence[SourceSpec], now: datetime) -> None:
         if row is None:
             session.add(SourceRow(name=spec.name, added_at=now, next_poll_at=now, **columns))
             continue
-        if (row.kind, row.address) != (spec.kind, spec.address):
+        if (row.kind, row.address, row.links) != (spec.kind, spec.address, spec.links):
             _begin_anew(row, now)
         elif not (row.listed and row.enabled) or row.every_seconds != columns["every_seconds"]:
             row.next_poll_at = now

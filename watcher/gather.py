@@ -14,7 +14,14 @@ from store import NO_WISHES, Source, Validators, Wishes
 from watcher.fetch import FetchError, fetch, fetch_page
 from watcher.hosts import Hosts, host_of
 from watcher.links import canonical
-from watcher.parse import Document, ParseError, article_text, parse_article, parse_document
+from watcher.parse import (
+    Document,
+    ParseError,
+    article_text,
+    parse_article,
+    parse_document,
+    parse_listing,
+)
 from watcher.parse.articles import SUFFIXES
 from watcher.readers import Readers
 
@@ -78,9 +85,12 @@ class Gatherer:
         validators = Validators(body_sha256=document.sha256)
         if document.sha256 == source.validators.body_sha256:
             return Gathered(validators=validators, changed=False)
-        parsed = await self._readers.call(parse_document, source.spec.kind, document)
+        if source.spec.links:
+            parsed = await self._readers.call(parse_listing, document, source.spec.links)
+        else:
+            parsed = await self._readers.call(parse_document, source.spec.kind, document)
         entries = parsed.entries
-        if source.spec.kind == "page":
+        if source.spec.kind == "page" and not source.spec.links:
             # One page is one entry, wherever its server redirects to today.
             entries = tuple(replace(e, key=canonical(source.spec.address)) for e in entries)
         return Gathered(entries=entries, validators=validators, wishes=parsed.wishes)

@@ -13,6 +13,7 @@ from rules import DeskError, Problem
 from rules.yamldoc import Places, read_yaml
 from store import SourceSpec
 from watcher.models import DeskModel, Duration, Name, file_bytes, problems_of
+from watcher.parse.listing import bad_selector
 from watcher.settings import WebAddress
 
 FILE = "sources.yaml"
@@ -43,6 +44,7 @@ class SourceEntry(DeskModel):
     lang: str = ""
     every: Duration | None = None
     full_text: bool = False
+    links: str = ""
     allow_private: bool = False
     alert_since: Annotated[datetime | Literal["added", "always"], BeforeValidator(_alert_since)] = (
         "added"
@@ -73,6 +75,7 @@ class SourceEntry(DeskModel):
             lang=self.lang,
             every=self.every,
             full_text=self.full_text,
+            links=self.links,
             allow_private=self.allow_private,
             alert_since=self.alert_since,
             enabled=self.enabled,
@@ -139,8 +142,13 @@ def _problems(
         )
     if entry.path and not _inside(folder, entry.path):
         add("path", "S203", f"{entry.path} leads out of the desk", "keep local files in the desk")
-    if entry.full_text and entry.kind != "feed":
+    if entry.full_text and entry.kind != "feed" and not entry.links:
         add("full_text", "S204", "only a feed has linked articles", "leave `full_text` out")
+    if entry.links and entry.kind != "page":
+        add("links", "S205", "only a page has `links`", "kind: page")
+    elif entry.links and (reason := bad_selector(entry.links)):
+        hint = "a CSS selector names the headlines: links: h2 a"
+        add("links", "S205", f"`{entry.links}` is no CSS selector: {reason}", hint)
     return problems
 
 

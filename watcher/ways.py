@@ -22,7 +22,7 @@ def seen_of(source: Source, gathered: Gathered, known: Mapping[str, Known], now:
         )
     entries = gathered.entries
     had_some = source.entries > 0 and source.succeeded_at is not None
-    is_feed = source.spec.kind == "feed"
+    is_feed = source.spec.kind == "feed" or bool(source.spec.links)
     edited = any(entry.key not in known for entry in entries)
     usual, longest = gaps(entries)
     return Seen(

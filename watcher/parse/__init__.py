@@ -7,6 +7,7 @@ from watcher.parse.articles import parse_article
 from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.feed import parse_feed
 from watcher.parse.jsonfeed import is_json_feed, parse_json_feed
+from watcher.parse.listing import is_sitemap, parse_listing, parse_sitemap
 from watcher.parse.page import article_text, is_page, parse_page
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "is_page",
     "parse_article",
     "parse_document",
+    "parse_listing",
 ]
 
 
@@ -31,6 +33,8 @@ def parse_document(kind: str, document: Document) -> Parsed:
         raise ParseError("the answer is empty")
     if kind == "page":
         return Parsed(entries=parse_page(document))
+    if is_sitemap(document):
+        return parse_sitemap(document)
     if is_json_feed(document):
         return parse_json_feed(document)
     return parse_feed(document)

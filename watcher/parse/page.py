@@ -29,7 +29,7 @@ def parse_page(document: Document) -> tuple[Entry, ...]:
     Raise ParseError where there is no readable text.
     """
     found = trafilatura.bare_extraction(
-        _decoded(document), url=document.address, include_comments=False, with_metadata=True
+        decoded(document), url=document.address, include_comments=False, with_metadata=True
     )
     text = (found.text or "").strip() if isinstance(found, Extracted) else ""
     if not isinstance(found, Extracted) or not text:
@@ -50,10 +50,10 @@ def article_text(document: Document) -> str:
     """Return the main text of the linked article in *document*, or "" where there is none."""
     if not is_page(document):
         return ""
-    return mended(trafilatura.extract(_decoded(document), include_comments=False) or "").strip()
+    return mended(trafilatura.extract(decoded(document), include_comments=False) or "").strip()
 
 
-def _decoded(document: Document) -> str | bytes:
+def decoded(document: Document) -> str | bytes:
     """Return the page's text where its server named the encoding, else bytes to be guessed."""
     named = _CHARSET.search(document.content_type)
     if named:

@@ -16,6 +16,7 @@ def upgrade() -> None:
         entry.create_index(op.f("ix_entry_link"), ["link"])
         entry.create_index(op.f("ix_entry_sha256"), ["sha256"])
     with op.batch_alter_table("source") as source:
+        source.add_column(sa.Column("links", sa.Text(), nullable=False, server_default=""))
         source.add_column(sa.Column("moved_to", sa.Text(), nullable=False, server_default=""))
         source.add_column(sa.Column("moved_since", sa.BigInteger(), nullable=True))
         source.add_column(
