@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 _NOT_CONTENT = frozenset(
     [
@@ -154,3 +154,12 @@ def _hidden(node: LexborNode) -> bool:
         or attributes.get("aria-hidden") == "true"
         or bool(_HIDING.search(attributes.get("style") or ""))
     )
+
+
+def bad_selector(selector: str) -> str:
+    """Return what is wrong with a CSS selector, or ""."""
+    try:
+        LexborHTMLParser("<p></p>").css(selector)
+    except SelectolaxError as error:
+        return str(error).rstrip(".").lower()
+    return ""

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from rules import DeskError, Problem
+from rules.visible import bad_selector
 from rules.yamldoc import Places, read_yaml
 from store import SourceSpec
 from watcher.models import DeskModel, Duration, Name, file_bytes, problems_of
-from watcher.parse.listing import bad_selector
 from watcher.settings import WebAddress
 
 FILE = "sources.yaml"

@@ -9,7 +9,9 @@ from threading import Thread
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
@@ -74,6 +76,32 @@ def test_the_migrations_make_the_tables_that_the_rows_describe(tmp_path: Path) -
     engine.dispose()
     assert differences == []
     assert store.rows.SourceRow.__tablename__ == "source"
+
+
+def test_a_store_of_an_earlier_version_keeps_all_that_it_knows(tmp_path: Path) -> None:
+    path = tmp_path / "tocsin.db"
+    config = Config()
+    config.set_main_option("script_location", "store:migrations")
+    config.set_main_option("path_separator", "os")
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for row in (
+            "INSERT INTO source VALUES ('green-left', 'feed', 'https://green-left.example/rss.xml',"
+            " '', NULL, 0, 0, 'added', 1, 1, 1, 1, 1, 1, 0, '', 0, '\"e\"', '', 'b', 7, NULL, '')",
+            "INSERT INTO entry VALUES ('id', 'green-left', 'key', 'https://a.example/1', '[]', '[]',"
+            " 'es', NULL, NULL, 5, 'sha', 1)",
+            "INSERT INTO revision VALUES ('id', 1, 'Title', '', 'Text', 5)",
+        ):
+            connection.exec_driver_sql(row)
+    engine.dispose()
+    database = Database.open(f"sqlite:///{path}")
+    (source,) = database.sources()
+    assert (source.entries, source.validators.etag, source.gap) == (7, '"e"', None)
+    assert database.known("green-left", ["key"])["key"].id == "id"
+    assert database.check() == ()
+    database.close()
 
 
 def test_the_version_that_is_written_down_is_that_of_the_newest_migration() -> None:

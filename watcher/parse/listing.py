@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from lxml import etree
-from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from rules import Entry
 from watcher.links import canonical
@@ -17,15 +17,6 @@ from watcher.parse.page import decoded
 MOST_ENTRIES = 5_000
 _SITEMAP = re.compile(rb"<(?:\w+:)?urlset\b")
 _LONGEST = 2_000
-
-
-def bad_selector(selector: str) -> str:
-    """Return what is wrong with a CSS selector, or ""."""
-    try:
-        LexborHTMLParser("<p></p>").css(selector)
-    except SelectolaxError as error:
-        return str(error).rstrip(".").lower()
-    return ""
 
 
 def parse_listing(document: Document, selector: str) -> Parsed:
