@@ -88,10 +88,14 @@ def test_a_store_of_an_earlier_version_keeps_all_that_it_knows(tmp_path: Path) -
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for row in (
-            "INSERT INTO source VALUES ('green-left', 'feed', 'https://green-left.example/rss.xml',"
-            " '', NULL, 0, 0, 'added', 1, 1, 1, 1, 1, 1, 0, '', 0, '\"e\"', '', 'b', 7, NULL, '')",
-            "INSERT INTO entry VALUES ('id', 'green-left', 'key', 'https://a.example/1', '[]', '[]',"
-            " 'es', NULL, NULL, 5, 'sha', 1)",
+            (
+                "INSERT INTO source VALUES ('green-left', 'feed', 'https://green-left.example/rss.xml',"
+                " '', NULL, 0, 0, 'added', 1, 1, 1, 1, 1, 1, 0, '', 0, '\"e\"', '', 'b', 7, NULL, '')"
+            ),
+            (
+                "INSERT INTO entry VALUES ('id', 'green-left', 'key', 'https://a.example/1', '[]', '[]',"
+                " 'es', NULL, NULL, 5, 'sha', 1)"
+            ),
             "INSERT INTO revision VALUES ('id', 1, 'Title', '', 'Text', 5)",
         ):
             connection.exec_driver_sql(row)
