@@ -42,6 +42,9 @@ REJUDGED = timedelta(days=30)
 """A new or edited rule is also asked about the entries of the last 30 days."""
 
 _MOST_DUE = 20_000
+_MOST_AT_ONCE = 500
+"""So many polls wait for their turn at most; the next beat asks for more."""
+
 _PATIENT_TRIES = 40
 _BETWEEN_TRIES = 0.05
 _LIMITS = {"poll": 64, "drain": 64, "maintain": 1}
@@ -186,7 +189,8 @@ class App:
     async def _due(self) -> list[Job]:
         now = utc_now()
         due = await self.bridge(self.database.due_sources, now, _MOST_DUE)
-        sources = self.gatherer.hosts.fair((name, host_of(address)) for name, address in due)
+        fair = self.gatherer.hosts.fair((name, host_of(address)) for name, address in due)
+        sources = fair[:_MOST_AT_ONCE]
         endpoints = await self.bridge(self.database.due_endpoints, now)
         return [("poll", name) for name in sources] + [("drain", name) for name in endpoints]
 
