@@ -63,27 +63,32 @@ class Reply:
         """
         written = self.headers.get("retry-after", "").strip()
         if written.isascii() and written.isdigit():
-            return timedelta(seconds=min(int(written[:9]), LONGEST_WAIT.total_seconds()))
-        try:
-            until = parsedate_to_datetime(written)
-            aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-            return min(max(aware - now, timedelta(0)), LONGEST_WAIT)
-        except (ValueError, OverflowError):
-            return None
+            return _seconds(written)
+        return _until(written, now)
 
     def fresh_for(self, now: datetime) -> timedelta:
         """Return how long the server says that its answer is good (RFC 9111); 24 h at most."""
         age = _MAX_AGE.search(self.headers.get("cache-control", ""))
         if age:
-            return timedelta(seconds=min(int(age[1][:9]), LONGEST_WAIT.total_seconds()))
+            return _seconds(age[1])
         if "cache-control" in self.headers:
             return timedelta()
-        try:
-            until = parsedate_to_datetime(self.headers.get("expires", ""))
-            aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-            return min(max(aware - now, timedelta()), LONGEST_WAIT)
-        except (ValueError, OverflowError):
-            return timedelta()
+        return _until(self.headers.get("expires", ""), now) or timedelta()
+
+
+def _seconds(written: str) -> timedelta:
+    """Return so many seconds, at most LONGEST_WAIT."""
+    return timedelta(seconds=min(int(written[:9]), LONGEST_WAIT.total_seconds()))
+
+
+def _until(written: str, now: datetime) -> timedelta | None:
+    """Return how long it is until an HTTP date, at most LONGEST_WAIT; None for what is no date."""
+    try:
+        until = parsedate_to_datetime(written)
+        aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return min(max(aware - now, timedelta()), LONGEST_WAIT)
+    except (ValueError, OverflowError):
+        return None
 
 
 class Outgoing:

@@ -82,18 +82,24 @@ class RuleBook:
         before = self.files.get(name)
         if before is not None and before.data == data and not before.problems:
             return before
+        if self.kept is None:
+            return self._parsed(name, data, tested=tested)
         key = key_of(name, data, tested=tested)
-        packed = self.kept.get(key) if self.kept is not None else None
+        packed = self.kept.get(key)
         if packed and (known := unpack(name, data, packed)) is not None:
             return RuleFile(data=data, rules=known)
+        file = self._parsed(name, data, tested=tested)
+        if not file.problems:
+            self.kept.put(key, pack(file.rules))
+        return file
+
+    def _parsed(self, name: str, data: bytes, *, tested: bool) -> RuleFile:
         try:
             rules = read_rules(name, data)
         except RuleError as error:
             return RuleFile(data=data, rules=self._last_good(name), problems=error.problems)
         if tested and (failed := tuple(problem for rule in rules for problem in failures(rule))):
             return RuleFile(data=data, rules=self._last_good(name), problems=failed)
-        if self.kept is not None:
-            self.kept.put(key, pack(rules))
         return RuleFile(data=data, rules=rules)
 
     def _last_good(self, name: str) -> tuple[Rule, ...]:

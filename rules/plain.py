@@ -223,10 +223,7 @@ def judge(node: Node, page: Page) -> list[Hit] | None:
 
 def near(node: Near, page: Page) -> list[Hit]:
     """Return the places of both sides that stand within the distance of one another."""
-    left, right = (
-        [(*page.numbers(hit), hit) for hit in judge(side, page) or ()]
-        for side in (node.left, node.right)
-    )
+    left, right = _sides(node, page)
     if not left or not right:
         return []
     found = _followed(left, right, node.distance)
@@ -235,6 +232,15 @@ def near(node: Near, page: Page) -> list[Hit]:
 
 Numbered = tuple[int, int, Hit]
 """A hit behind the numbers of its first and its last word."""
+
+
+def _sides(node: Near, page: Page) -> tuple[list[Numbered], list[Numbered]]:
+    """Return the numbered hits of both sides."""
+    left, right = (
+        [(*page.numbers(hit), hit) for hit in judge(side, page) or ()]
+        for side in (node.left, node.right)
+    )
+    return left, right
 
 
 def _followed(earlier: list[Numbered], later: list[Numbered], most: int) -> list[Hit]:
@@ -259,23 +265,18 @@ def _followed(earlier: list[Numbered], later: list[Numbered], most: int) -> list
 
 def nearest(node: Near, page: Page) -> int | None:
     """Return how many words its two sides are apart at their nearest; None where one is missing."""
-    left, right = (
-        [(*page.numbers(hit), hit.rank) for hit in judge(side, page) or ()]
-        for side in (node.left, node.right)
-    )
+    left, right = _sides(node, page)
     pairs = [_gap(left, right)] if node.ordered else [_gap(left, right), _gap(right, left)]
     return min((gap for gap in pairs if gap is not None), default=None)
 
 
-def _gap(
-    earlier: Iterable[tuple[int, int, int]], later: Iterable[tuple[int, int, int]]
-) -> int | None:
+def _gap(earlier: list[Numbered], later: list[Numbered]) -> int | None:
     """Return the fewest words from the end of one of *earlier* to the start of one of *later*."""
-    starts = sorted((rank, first) for first, _, rank in later)
+    starts = sorted((hit.rank, first) for first, _, hit in later)
     gaps = []
-    for _, last, rank in earlier:
-        at = bisect_right(starts, (rank, last))
-        if at < len(starts) and starts[at][0] == rank:
+    for _, last, hit in earlier:
+        at = bisect_right(starts, (hit.rank, last))
+        if at < len(starts) and starts[at][0] == hit.rank:
             gaps.append(starts[at][1] - last)
     return min(gaps, default=None)
 

@@ -133,10 +133,11 @@ def claimed(session: Session, name: str, token: str) -> SourceRow | None:
 def settle(session: Session, row: SourceRow, poll: Poll, new: int) -> None:
     """Write the poll's outcome onto the source's row and end its lease."""
     row.entries += new
-    if new or row.newest_at is None:
+    if row.newest_at is not None and new:
+        row.newest_at = poll.at
+    elif row.newest_at is None and poll.judged:
         dates = [one.entry.published for one in poll.judged if one.entry.published]
-        newest = max(dates, default=poll.at) if row.newest_at is None else poll.at
-        row.newest_at = newest if poll.judged else row.newest_at
+        row.newest_at = max(dates, default=poll.at)
     _cover(session, poll, new)
     row.token, row.lease_until = "", None
     if poll.pushed:

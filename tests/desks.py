@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from store import Source
 from watcher.app import App, opened
 from watcher.poll import Polled
 
@@ -73,6 +74,13 @@ async def at_work(folder: Path) -> AsyncIterator[App]:
 async def polled(app: App, name: str) -> Polled:
     """Return what a look at the source *name*, due or not, came to."""
     found = await app.poller.poll(name, due_only=False)
+    assert found is not None
+    return found
+
+
+def source(app: App, name: str = "news") -> Source:
+    """Return a source as the store has it."""
+    found = app.database.source(name)
     assert found is not None
     return found
 

@@ -9,20 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from store import Source
-from tests.desks import RULES, SECRET, at_work, polled, rss, titles, write_desk
+from tests.desks import RULES, SECRET, at_work, polled, rss, source, titles, write_desk
 from tests.feeds.servers import Answer, Asked, Receiver, drip, in_loop, respond, serving
 from watcher.app import App, utc_now
 from watcher.desk import reread
 
 LAW = ("1", "La Ley 32108")
 XML = "application/rss+xml; charset=utf-8"
-
-
-def source(app: App, name: str = "news") -> Source:
-    found = app.database.source(name)
-    assert found is not None
-    return found
 
 
 async def all_sent(app: App) -> None:

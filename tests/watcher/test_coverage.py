@@ -10,30 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from store import Source
 from store.condition import condition
 from tests.builders import NOON, a_polled, a_source
-from tests.desks import at_work, polled, write_desk
+from tests.desks import at_work, polled, source, write_desk
 from tests.feeds.servers import in_loop, respond, serving
-from watcher import app as apps
 from watcher.app import App
 
 XML = "application/rss+xml; charset=utf-8"
 EVENTS = '["source.failing", "source.recovered"]'
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    class Clock:
-        now = NOON
-
-        def __call__(self):
-            return self.now
-
-    clock = Clock()
-    monkeypatch.setattr(apps, "utc_now", clock)
-    return clock
 
 
 def feed(*numbers: int, each: timedelta = timedelta(hours=6)) -> bytes:
@@ -46,12 +31,6 @@ def feed(*numbers: int, each: timedelta = timedelta(hours=6)) -> bytes:
         f'<?xml version="1.0"?><rss version="2.0"><channel><title>t</title>{items}</channel></rss>'
     )
     return respond(body=body.encode(), content_type=XML)
-
-
-def source(app: App) -> Source:
-    found = app.database.source("news")
-    assert found is not None
-    return found
 
 
 def told(app: App) -> list[tuple[str, str]]:

@@ -9,40 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from store import Moved, Source
+from store import Moved
 from store.condition import moved_address
 from tests.builders import NOON, a_polled
-from tests.desks import at_work, polled, rss, write_desk
+from tests.desks import at_work, polled, rss, source, write_desk
 from tests.feeds.servers import Asked, in_loop, respond, serving
-from watcher import app as apps
-from watcher.app import App
 from watcher.fetch import _is_to_be_asked_whole
 from watcher.hosts import Hosts, host_of
 
 XML = "application/rss+xml; charset=utf-8"
 DAY = timedelta(days=1)
 SY = "http://purl.org/rss/1.0/modules/syndication/"
-
-
-def source(app: App, name: str = "news") -> Source:
-    found = app.database.source(name)
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Return a clock that the desk goes by; the test sets it."""
-
-    class Clock:
-        now = NOON
-
-        def __call__(self):
-            return self.now
-
-    clock = Clock()
-    monkeypatch.setattr(apps, "utc_now", clock)
-    return clock
 
 
 @in_loop
