@@ -12,18 +12,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple, cast
 
+from ahocorasick_rs import AhoCorasick, Implementation
+
 from rules.common import SHARES
+from rules.fold import apart
 from rules.law import CITED
 from rules.plain import Page
 from rules.query import And, Count, Near, Node, Not, Or, Term, walk
 
 Kind = Literal["word", "prefix", "law", "decree", "bill"]
 
-_RECOUNT_AT = (64, 512, 4096)
-"""After so many entries, anchors are chosen anew by how often words were seen."""
+_RECOUNT_AT = (64, 256, 1024)
+"""After so many counted entries, anchors are chosen anew by how often words were seen."""
 
-_KEPT = 50_000
-"""So many words of articles are remembered to be no anchors."""
+_EACH = 32
+
+_SMALL = 100_000
+"""Up to so many letters, the quicker kind of automaton stays in the processor's cache."""
 
 _OUTWORN = 0.05
 """When so large a share of an index was replaced, it is made anew."""
@@ -54,6 +59,20 @@ class Rarity:
     def __init__(self) -> None:
         self.entries = 0
         self.seen: Counter[str] = Counter()
+        self.watched: frozenset[str] = frozenset()
+        self._passed = 0
+
+    def count(self, page: Page) -> int | None:
+        """Count the watched words of *page*; return how many were counted, or None if it was not.
+
+        After the first, one page in 32 is: cutting it into words is most of its price.
+        """
+        self._passed += 1
+        if self.entries >= _RECOUNT_AT[0] and self._passed % _EACH:
+            return None
+        self.entries += 1
+        self.seen.update(page.words("") & self.watched)
+        return self.entries
 
     def cost(self, atom: Atom) -> float:
         """Return how much an atom lets through: the share of entries that hold it, in percent."""
@@ -133,142 +152,109 @@ def _group(field: str) -> str:
 
 
 _Rules = tuple[str, ...]
-_Table = dict[str, _Rules]
-_Where = tuple[Kind, str, int]
-"""What a table is of: the kind of its atoms, their field, and for prefixes their length."""
 
 
-class _Words:
-    """From the words of an article to the rules that they, or their beginnings, are anchors of.
+class _Scan:
+    """Finds in a text, in one go, all words and beginnings of words that are anchors of rules."""
 
-    Most words of an article were met before and are no anchors: they are known.
-    """
+    def __init__(self, words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> None:
+        texts = sorted({*words, *prefixes})
+        self._whole = [words.get(text, ()) for text in texts]
+        self._begun = [prefixes.get(text, ()) for text in texts]
+        size = sum(map(len, texts))
+        self._automaton = AhoCorasick(
+            texts,
+            implementation=Implementation.DFA if size < _SMALL else Implementation.ContiguousNFA,
+            store_patterns=False,
+        )
 
-    def __init__(self, group: str, tables: Mapping[_Where, _Table]) -> None:
-        self._tables = [
-            (length or None, table)
-            for (kind, field, length), table in tables.items()
-            if field == group and kind in {"word", "prefix"}
-        ]
-        self._barren: set[str] = set()
-
-    def found(self, words: frozenset[str]) -> Iterator[_Rules]:
-        """Yield the rules of each of *words*."""
-        for word in words - self._barren:
-            fruitful = False
-            for length, table in self._tables:
-                rules = table.get(word[:length])
-                if rules is not None:
-                    fruitful = True
-                    yield rules
-            if not fruitful:
-                self._barren.add(word)
-        if len(self._barren) > _KEPT:
-            self._barren = set()
+    def found(self, letters: str) -> Iterator[_Rules]:
+        """Yield the rules of what stands in folded *letters*; they begin and end with a blank."""
+        hits = self._automaton.find_matches_as_indexes(letters, overlapping=True)
+        for number, start, end in hits:
+            before = letters[start - 1]
+            if before != " " and not apart(before, letters[start]):
+                continue
+            yield self._begun[number]
+            after = letters[end]
+            if after == " " or apart(after, letters[end - 1]):
+                yield self._whole[number]
 
 
 class _Index:
-    """From what stands in an entry to the rules that it is an anchor of; its tables never change."""
+    """From what stands in an entry to the rules that it is an anchor of. It never changes."""
 
-    def __init__(self, always: _Rules, tables: Mapping[_Where, _Table]) -> None:
-        self.always = always
-        self.tables = tables
-        groups = {group for kind, group, _ in tables if kind in {"word", "prefix"}}
-        self._words = {group: _Words(group, tables) for group in groups}
-        self._cited = {
-            (group, kind): table for (kind, group, _), table in tables.items() if kind in CITED
-        }
-
-    @classmethod
-    def of(cls, trees: Mapping[str, Node], rarity: Rarity) -> _Index:
-        """Return the index of *trees*, by the ids of their rules."""
+    def __init__(self, trees: Mapping[str, Node], rarity: Rarity) -> None:
         always: list[str] = []
-        tables: dict[_Where, dict[str, list[str]]] = {}
+        tables: dict[tuple[Kind, str], dict[str, list[str]]] = {}
         anchors = Anchors(rarity)
         for identity, tree in trees.items():
             found = anchors.of(tree)
             if found is None:
                 always.append(identity)
-            for atom in found.atoms if found else ():
-                tables.setdefault(_where(atom), {}).setdefault(atom.text, []).append(identity)
+            for kind, group, text in found.atoms if found else ():
+                tables.setdefault((kind, group), {}).setdefault(text, []).append(identity)
+        self._always = tuple(always)
         packed = {
             where: {text: tuple(rules) for text, rules in table.items()}
             for where, table in tables.items()
         }
-        return cls(tuple(always), packed)
-
-    def joined(self, other: _Index) -> _Index:
-        """Return an index of both; what is only in one of them is not copied."""
-        tables = dict(self.tables)
-        for where, more in other.tables.items():
-            table = dict(tables.get(where, {}))
-            for text, rules in more.items():
-                table[text] = _both(table.get(text, ()), rules)
-            tables[where] = table
-        return _Index(_both(self.always, other.always), tables)
+        self._cited = {where: table for where, table in packed.items() if where[0] in CITED}
+        self._scans = {
+            group: _Scan(packed.get(("word", group), {}), packed.get(("prefix", group), {}))
+            for kind, group in packed
+            if kind not in CITED
+        }
 
     def found(self, page: Page) -> set[str]:
         """Return the rules that *page* can match."""
-        found: set[str] = set(self.always)
-        for group, words in self._words.items():
-            found.update(*words.found(page.words(group)))
-        for (group, kind), table in self._cited.items():
+        found: set[str] = set(self._always)
+        for group, scan in self._scans.items():
+            found.update(*scan.found(page.letters(group)))
+        for (kind, group), table in self._cited.items():
             for number in page.cited(group, kind):
                 found.update(table.get(number, ()))
         return found
 
 
-def _where(atom: Atom) -> _Where:
-    return atom.kind, atom.group, len(atom.text) if atom.kind == "prefix" else 0
-
-
-def _both(some: _Rules, more: _Rules) -> _Rules:
-    return (*some, *(rule for rule in more if rule not in some))
-
-
 class Candidates:
-    """The anchors of many rules, turned round. Several threads may ask at once."""
+    """The anchors of many rules, turned round. Several threads may ask at once.
+
+    Rules that were changed stand in a small index beside that of all rules,
+    until they are many.
+    """
 
     def __init__(
         self,
         trees: Mapping[str, Node],
         rarity: Rarity | None = None,
-        prepared: tuple[_Index, frozenset[str]] | None = None,
-        replaced: int = 0,
+        of_most: tuple[Mapping[str, Node], _Index] | None = None,
     ) -> None:
-        """Prepare *trees*, by the ids of their rules, unless their index and words are there."""
+        """Prepare *trees*, by the ids of their rules, but not those that an index holds already."""
         self._trees = trees
         self._rarity = rarity or Rarity()
-        self._replaced = replaced
-        self._index, self._vocabulary = prepared or (
-            _Index.of(trees, self._rarity),
-            _words_of(trees.values()),
-        )
+        self._of_most = of_most or (trees, _Index(trees, self._rarity))
+        changed = _changed(self._of_most[0], trees)
+        self._of_changed = _Index(changed, self._rarity)
+        self._rarity.watched |= _words_of((changed if of_most else trees).values())
 
     def changed_to(self, trees: Mapping[str, Node]) -> Candidates:
         """Return the candidates of *trees*; those that are the very same are not prepared again."""
-        new = {name: tree for name, tree in trees.items() if self._trees.get(name) is not tree}
-        replaced = self._replaced + len(new)
-        if replaced > _OUTWORN * len(trees):
-            return Candidates(trees, self._rarity)
-        index = self._index.joined(_Index.of(new, self._rarity))
-        words = self._vocabulary | _words_of(new.values())
-        return Candidates(trees, self._rarity, (index, words), replaced)
+        changed = _changed(self._of_most[0], trees)
+        outworn = len(changed) > _OUTWORN * len(trees)
+        return Candidates(trees, self._rarity, None if outworn else self._of_most)
 
     def of(self, page: Page) -> set[str]:
         """Return the ids of the rules that *page* can match; some may be of rules that are gone."""
-        found = self._index.found(page)
-        self._count(page.words(""))
+        found = self._of_most[1].found(page) | self._of_changed.found(page)
+        if self._rarity.count(page) in _RECOUNT_AT:
+            self._of_most = self._trees, _Index(self._trees, self._rarity)
+            self._of_changed = _Index({}, self._rarity)
         return found
 
-    def _count(self, words: frozenset[str]) -> None:
-        if self._rarity.entries >= _RECOUNT_AT[-1]:
-            return
-        self._rarity.entries += 1
-        self._rarity.seen.update(words & self._vocabulary)
-        if self._rarity.entries in _RECOUNT_AT:
-            self._index = _Index.of(self._trees, self._rarity)
-            self._replaced = 0
+
+def _changed(before: Mapping[str, Node], after: Mapping[str, Node]) -> dict[str, Node]:
+    return {name: tree for name, tree in after.items() if before.get(name) is not tree}
 
 
 def _words_of(trees: Iterable[Node]) -> frozenset[str]:
@@ -302,7 +288,6 @@ def may_hold(node: Node, page: Page) -> bool:
 
 
 def _term_may_hold(term: Term, page: Page) -> bool:
-    words = page.words(_group(term.field))
     if term.kind in _ALL_WORDS:
-        return words.issuperset(term.words)
-    return term.kind != "forms" or not words.isdisjoint(term.words)
+        return page.may_hold(_group(term.field), term.words)
+    return term.kind != "forms" or not page.words(_group(term.field)).isdisjoint(term.words)

@@ -85,32 +85,33 @@ class Folded:
     which words they hold: the rest is read off when somebody wants it.
     """
 
-    def __init__(self, letters: str, places: _Places | None) -> None:
-        self._letters = letters
+    def __init__(self, letters: str, places: _Places | None, before: int = 0) -> None:
+        self.letters = letters
         self._places = places
+        self._before = before
 
-    @cached_property
-    def vocabulary(self) -> frozenset[str]:
-        """Return the different words."""
-        if not self._letters.isascii():
-            return frozenset(self.words)
-        if not any(map(self._letters.__contains__, string.digits)):
-            return frozenset(self._letters.split())
-        words = self._letters.translate(_NO_DIGITS).split()
-        words += self._letters.translate(_NO_LETTERS).split()
-        return frozenset(words)
+    def within(self, start: int, end: int) -> Folded:
+        """Return the words whose letters stand in [start, end), which cuts no word."""
+        return Folded(self.letters[start:end], self._places, self._before + start)
 
     def places_of(self, words: Sequence[str], *, whole: bool = True) -> list[tuple[int, int]]:
         """Return the offsets, in the text as it was given, of *words* that follow one another.
 
         If not *whole*, the last is the beginning of a word, and goes on to its end.
         """
+        found = self.letters_of(words, whole=whole)
+        if self._places is None:
+            return found
+        return [(self._places.start(start), self._places.end(end - 1)) for start, end in found]
+
+    def letters_of(self, words: Sequence[str], *, whole: bool = True) -> list[tuple[int, int]]:
+        """Return what places_of does, as offsets in the folded letters."""
         first, *rest = words
         found: list[tuple[int, int]] = []
-        at = self._letters.find(first)
+        at = self.letters.find(first)
         while at >= 0:
             end = after = at + len(first)
-            if at == 0 or _apart(self._letters[at - 1], first[0]):
+            if at == 0 or apart(self.letters[at - 1], first[0]):
                 after = self._after(at, first, whole=whole or bool(rest))
                 for number, word in enumerate(rest, 1):
                     if after < 0:
@@ -118,28 +119,26 @@ class Folded:
                     after = self._after(self._next(after), word, whole=whole or number < len(rest))
                 if after >= 0:
                     found.append((at, after))
-            at = self._letters.find(first, end)
-        if self._places is None:
-            return found
-        return [(self._places.start(start), self._places.end(end - 1)) for start, end in found]
+            at = self.letters.find(first, end)
+        return found
 
     def _after(self, at: int, word: str, *, whole: bool) -> int:
         """Return where the word at *at* ends, if it is *word* or begins with it; else -1."""
-        letters = self._letters
+        letters = self.letters
         if not letters.startswith(word, at):
             return -1
         end = at + len(word)
-        if end < len(letters) and not _apart(letters[end], word[-1]):
+        if end < len(letters) and not apart(letters[end], word[-1]):
             return -1 if whole else _WORD_END[word[-1].isdecimal()].match(letters, end).end()  # type: ignore[union-attr]
         return end
 
     def _next(self, at: int) -> int:
-        return _BLANKS.match(self._letters, at).end()  # type: ignore[union-attr]
+        return _BLANKS.match(self.letters, at).end()  # type: ignore[union-attr]
 
     @cached_property
     def _pieces(self) -> list[str]:
         """Return the words at odd places, and what stands between them at even ones."""
-        return _TOKEN.split(self._letters)
+        return _TOKEN.split(self.letters)
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -148,7 +147,7 @@ class Folded:
 
     @cached_property
     def _bounds(self) -> list[int]:
-        return list(accumulate(map(len, self._pieces)))
+        return list(accumulate(map(len, self._pieces), initial=self._before))[1:]
 
     def start(self, at: int) -> int:
         """Return where the word of number *at* begins."""
@@ -167,9 +166,20 @@ class Folded:
         return first, max(bisect_left(all_words, end, key=self.start) - 1, first)
 
 
-def _apart(char: str, other: str) -> bool:
+def apart(char: str, other: str) -> bool:
     """Tell whether two neighbours belong to different words."""
     return char == " " or char.isdecimal() is not other.isdecimal()
+
+
+def words_in(letters: str) -> frozenset[str]:
+    """Return the different words of folded *letters*."""
+    if not letters.isascii():
+        return frozenset(_TOKEN.findall(letters))
+    if not any(map(letters.__contains__, string.digits)):
+        return frozenset(letters.split())
+    words = letters.translate(_NO_DIGITS).split()
+    words += letters.translate(_NO_LETTERS).split()
+    return frozenset(words)
 
 
 def fold(text: str, *, addresses: bool = False) -> Folded:
@@ -263,7 +273,8 @@ class _Table(dict[int, str]):
             return changed if self._odd.isdisjoint(text) else None
         if len(data.translate(None, self._odd_bytes)) < len(data):
             return None
-        return data.translate(self._bytes).decode(_WESTERN)
+        folded = data.translate(self._bytes)
+        return folded.decode("ascii" if folded.isascii() else _WESTERN)
 
     def _in_pieces(self, text: str) -> tuple[str, _Places]:
         pieces: list[str] = []

@@ -6,7 +6,7 @@ They are Spanish, English, Portuguese and French.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rules.fold import Folded
@@ -74,6 +74,9 @@ _IN_LIST = re.compile(r"\s*[,;]?\s*\)?")
 _GROUP = re.compile(r"[.,'’ \u00a0\u2007\u2009\u202f]|&nbsp;|&#160;")
 _BEFORE_BRACKET = 12
 _NEAR = 4
+_DIGIT = re.compile(r"\d")
+_BEHIND, _REACH, _LIST = 100, 400, 100
+"""How many letters before and after a word that names a law are read, and after a number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,28 +101,59 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A law's number and where it is cited: from the first to the last word, both inclusive."""
+    """A law's number, and the offsets in the text between which it is cited."""
 
     number: str
-    first: int
-    last: int
+    start: int
+    end: int
 
 
 def citations(text: str, folded: Folded, kind: str = "law") -> Mapping[str, tuple[Citation, ...]]:
-    """Return what *text* cites of a *kind* (law, decree or bill), by number without leading zeros."""
-    heads = _KINDS[kind].heads
-    if heads.isdisjoint(folded.vocabulary):
-        return {}
-    reader = _Reader(text, folded, _KINDS[kind])
-    found: dict[str, list[Citation]] = {}
-    for at, word in enumerate(folded.words):
-        if word in heads and reader.is_named(at):
-            for citation in reader.cited(at):
-                found.setdefault(citation.number, []).append(citation)
+    """Return what *text* cites of a *kind* (law, decree or bill), by number without leading zeros.
+
+    Only the surroundings of the words that name it are cut into words: of a
+    long text that is little.
+    """
+    found: dict[str, dict[int, Citation]] = {}
+    for piece in _pieces(folded, _KINDS[kind].heads):
+        reader = _Reader(text, piece, _KINDS[kind])
+        for citation in reader.all_cited():
+            found.setdefault(citation.number, {}).setdefault(citation.end, citation)
     return {
-        number: tuple(sorted({(c.last): c for c in reversed(hits)}.values(), key=lambda c: c.first))
+        number: tuple(sorted(hits.values(), key=lambda one: one.start))
         for number, hits in found.items()
     }
+
+
+def _pieces(folded: Folded, heads: Iterable[str]) -> Iterator[Folded]:
+    """Yield the parts of a text in which a head stands with a number behind it."""
+    letters = folded.letters
+    if not _DIGIT.search(letters):
+        return
+    places = sorted(place for head in heads for place in folded.letters_of((head,)))
+    numbered = [at for at, after in places if _DIGIT.search(letters, after, after + _REACH)]
+    start = end = 0
+    for at in numbered:
+        if at > end:
+            if end:
+                yield folded.within(start, end)
+            start = letters.rfind(" ", 0, max(at - _BEHIND, 0)) + 1
+        if at + _REACH > end:
+            end = _end_of_piece(letters, at + _REACH)
+    if end:
+        yield folded.within(start, end)
+
+
+def _end_of_piece(letters: str, end: int) -> int:
+    """Return where a word ends, at *end* or after it; a list of numbers goes on to its end."""
+    while _DIGIT.search(letters, end - _LIST, end):
+        end += _LIST
+    blank = letters.find(" ", end)
+    return blank if blank >= 0 else len(letters)
+
+
+_Cited = tuple[str, int, int]
+"""A number, and the numbers of the first and the last word that cite it."""
 
 
 class _Reader:
@@ -129,7 +163,14 @@ class _Reader:
         self._words = folded.words
         self._folded = folded
 
-    def is_named(self, at: int) -> bool:
+    def all_cited(self) -> Iterator[Citation]:
+        """Yield what is cited, from each word that names it on."""
+        for at, word in enumerate(self._words):
+            if word in self._kind.heads and self._is_named(at):
+                for number, first, last in self._cited(at):
+                    yield Citation(number, self._folded.start(first), self._folded.end(last))
+
+    def _is_named(self, at: int) -> bool:
         """Tell whether the word at *at* names what is looked for: no draft or by-law for a law."""
         if at and self._gap(at - 1) in {"-", "‑"}:
             return False
@@ -144,15 +185,15 @@ class _Reader:
         ]
         return not before or (before[-1] not in _OTHER and before[-1] not in _DRAFT)
 
-    def cited(self, at: int) -> list[Citation]:
+    def _cited(self, at: int) -> list[_Cited]:
         """Return the laws that are cited from the law word at *at* on."""
-        found: list[Citation] = []
+        found: list[_Cited] = []
         several = self._words[at].endswith("s")
         start = self._to_number(at)
         while start is not None and (read := self._number(start)):
             number, last = read
             first = at if not found and start - at <= _NEAR else start
-            found.append(Citation(number, first, last))
+            found.append((number, first, last))
             start = self._next_in_list(last, several=several)
         return found or (self._in_brackets(at) if self._kind.heads is _LAW else [])
 
@@ -234,7 +275,7 @@ class _Reader:
             return False
         return self._words[at + 1] not in _JOIN and not self._words[at + 1].isdecimal()
 
-    def _in_brackets(self, at: int) -> list[Citation]:
+    def _in_brackets(self, at: int) -> list[_Cited]:
         """Return the law whose number follows the law's name in brackets: "Ley de … (32108)"."""
         for here in range(at + 1, min(at + _BEFORE_BRACKET, len(self._words))):
             gap = self._gap(here - 1)
@@ -250,7 +291,7 @@ class _Reader:
                 and len(read[0]) >= 4
                 and self._gap(read[1]).startswith(")")
             ):
-                return [Citation(read[0], start, read[1])]
+                return [(read[0], start, read[1])]
         return []
 
     def _gap(self, at: int) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, compress
 
 import msgspec
 
 from rules.entry import Entry
-from rules.fold import Folded, Plain, fold, plain
+from rules.fold import Folded, Plain, fold, plain, words_in
 from rules.language import pattern_of
 from rules.law import Citation, citations
 from rules.match import Because
@@ -21,6 +21,7 @@ from rules.query import FIELDS, And, Count, Near, Node, Not, Or, Term, print_que
 MOST_PLACES = 100
 _SPACES = re.compile(r"\s+")
 _AROUND = 70
+_FEW = 16
 _DEFAULT = ("title", "summary", "text")
 _SEARCHED = {"": _DEFAULT, "text": ("summary", "text")}
 
@@ -49,7 +50,12 @@ class Field:
         return fold(self.text, addresses=self._addresses)
 
     @cached_property
-    def index(self) -> Mapping[str, list[int]]:
+    def words(self) -> frozenset[str]:
+        """Return the different folded words."""
+        return words_in(self.folded.letters)
+
+    @cached_property
+    def _index(self) -> Mapping[str, list[int]]:
         """Return where each folded word stands."""
         index: dict[str, list[int]] = {}
         for at, word in enumerate(self.folded.words):
@@ -62,46 +68,37 @@ class Field:
             self._cited[kind] = citations(self.text, self.folded, kind)
         return self._cited[kind]
 
-    def hits(self, term: Term) -> list[Hit]:
-        """Return every place of *term* in this field."""
-        places = list(self._places(term))
-        if not places:
-            return []
-        label = print_query(term)
-        return [Hit(self.rank, start, end, label) for start, end in places]
-
-    def _places(self, term: Term) -> Iterable[tuple[int, int]]:
-        vocabulary = self.folded.vocabulary
+    def places(self, term: Term) -> list[tuple[int, int]]:
+        """Return the offsets of *term* in this field, in their order."""
         match term.kind:
             case "law" | "decree" | "bill":
                 found = self.cited(term.kind).get(term.text, ())
-                return self._spans((citation.first, citation.last) for citation in found)
+                return [(citation.start, citation.end) for citation in found]
             case "regex":
                 return self._regex(term)
             case "exact":
                 return self._exact(term)
             case "forms":
-                held = vocabulary.intersection(term.words)
+                held = self.words.intersection(term.words)
                 return sorted(place for word in held for place in self.folded.places_of((word,)))
             case "prefix":
                 return self.folded.places_of(term.words, whole=False)
-            case _ if not vocabulary.issuperset(term.words):
-                return ()
             case "window":
-                return self._spans(self._windows(term))
+                windows = self._windows(term)
+                return [
+                    (self.folded.start(first), self.folded.end(last)) for first, last in windows
+                ]
             case _:
                 return self.folded.places_of(term.words)
 
-    def _spans(self, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Return the offsets of what stands from one word to another."""
-        return [(self.folded.start(first), self.folded.end(last)) for first, last in found]
-
     def _windows(self, term: Term) -> list[tuple[int, int]]:
         """Return the tightest windows that hold all words of *term* and few enough others."""
+        if not all(map(self.folded.letters.__contains__, term.words)):
+            return []
         wanted: dict[str, int] = {}
         for word in term.words:
             wanted[word] = wanted.get(word, 0) + 1
-        places = sorted((at, word) for word in wanted for at in self.index.get(word, []))
+        places = sorted((at, word) for word in wanted for at in self._index.get(word, []))
         found: list[tuple[int, int]] = []
         room = len(term.words) + term.slop
         held: dict[str, int] = dict.fromkeys(wanted, 0)
@@ -150,15 +147,41 @@ class Page:
         }
         self._fields = {name: Field(name, text) for name, text in texts.items() if text}
         self._hits: dict[Term, list[Hit]] = {}
+        self._letters: dict[str, str] = {}
         self._words: dict[str, frozenset[str]] = {}
+        self._asked = 0
 
-    def words(self, group: str) -> frozenset[str]:
-        """Return the folded words of a field, or for "" those of title, summary and text."""
-        if group not in self._words:
+    def letters(self, group: str) -> str:
+        """Return the folded letters of a field, or for "" those of title, summary and text.
+
+        There is a blank before and after each of them.
+        """
+        if group not in self._letters:
             names = _DEFAULT if not group else (group,)
             fields = [self._fields[name] for name in names if name in self._fields]
-            self._words[group] = frozenset().union(*(field.folded.vocabulary for field in fields))
+            self._letters[group] = " ".join(["", *(field.folded.letters for field in fields), ""])
+        return self._letters[group]
+
+    def words(self, group: str) -> frozenset[str]:
+        """Return the different folded words of a field, or of title, summary and text."""
+        if group not in self._words:
+            self._words[group] = words_in(self.letters(group))
         return self._words[group]
+
+    def may_hold(self, group: str, words: Sequence[str]) -> bool:
+        """Tell whether all *words* may stand there: soon, and never a wrong no.
+
+        Where little is asked, it is searched for; where much is, the text is
+        cut into its words, once.
+        """
+        if group not in self._words and self._asked < _FEW:
+            self._asked += 1
+            letters = self.letters(group)
+            for word in words:  # noqa: SIM110  # a generator costs as much again
+                if word not in letters:
+                    return False
+            return True
+        return self.words(group).issuperset(words)
 
     def cited(self, group: str, kind: str) -> frozenset[str]:
         """Return the numbers of the laws, decrees or bills that are cited there."""
@@ -170,8 +193,13 @@ class Page:
         """Return every place of *term*, in the order of fields and offsets."""
         if term not in self._hits:
             names = _SEARCHED.get(term.field, (term.field,))
-            fields = [self._fields[name] for name in names if name in self._fields]
-            self._hits[term] = [hit for field in fields for hit in field.hits(term)]
+            label = print_query(term)
+            self._hits[term] = [
+                Hit(field.rank, start, end, label)
+                for name in names
+                if (field := self._fields.get(name)) is not None
+                for start, end in field.places(term)
+            ]
         return self._hits[term]
 
     def numbers(self, hit: Hit) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rules import fold as folding
-from rules.fold import fold
+from rules.fold import fold, words_in
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_words_in_a_row_are_found_where_they_stand(text: str, wanted: list[str])
 
 
 @given(_ANY)
-def test_the_vocabulary_is_the_set_of_the_words(text: str) -> None:
-    assert fold(text).vocabulary == set(fold(text).words)
+def test_words_in_letters_are_those_of_the_text(text: str) -> None:
+    assert words_in(fold(text).letters) == set(fold(text).words)
 
 
 @given(_ANY)

@@ -13,7 +13,7 @@ from rules.law import citations
 def cited(text: str) -> dict[str, list[str]]:
     folded = fold(text)
     return {
-        number: [text[folded.start(c.first) : folded.end(c.last)] for c in found]
+        number: [text[c.start : c.end] for c in found]
         for number, found in citations(text, folded).items()
     }
 
