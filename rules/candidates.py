@@ -28,12 +28,15 @@ _RECOUNT_AT = (64, 256, 1024)
 _EACH = 32
 
 _SMALL = 100_000
-"""Up to so many letters, the quicker kind of automaton stays in the processor's cache."""
+"""Up to so many letters, an automaton stays in the processor's cache."""
+
+_KEPT = 50_000
+"""So many words of articles are remembered to begin like no anchor."""
 
 _OUTWORN = 0.05
 """When so large a share of an index was replaced, it is made anew."""
 
-_ALL_WORDS = {"word", "phrase", "window", "exact"}
+_OF_WORDS = {"word", "phrase", "window", "exact", "forms"}
 _SHORT_PREFIX = 50.0
 _UNSEEN = 0.5
 
@@ -161,15 +164,13 @@ class _Scan:
         texts = sorted({*words, *prefixes})
         self._whole = [words.get(text, ()) for text in texts]
         self._begun = [prefixes.get(text, ()) for text in texts]
-        size = sum(map(len, texts))
         self._automaton = AhoCorasick(
-            texts,
-            implementation=Implementation.DFA if size < _SMALL else Implementation.ContiguousNFA,
-            store_patterns=False,
+            texts, implementation=Implementation.DFA, store_patterns=False
         )
 
-    def found(self, letters: str) -> Iterator[_Rules]:
-        """Yield the rules of what stands in folded *letters*; they begin and end with a blank."""
+    def found(self, page: Page, group: str) -> Iterator[_Rules]:
+        """Yield the rules of what stands there."""
+        letters = page.letters(group)
         hits = self._automaton.find_matches_as_indexes(letters, overlapping=True)
         for number, start, end in hits:
             before = letters[start - 1]
@@ -179,6 +180,41 @@ class _Scan:
             after = letters[end]
             if after == " " or apart(after, letters[end - 1]):
                 yield self._whole[number]
+
+
+class _Lookup:
+    """Does what _Scan does, word by word: for so many anchors that an automaton would be slow.
+
+    Most words of an article were met before and begin like no anchor: they are known.
+    """
+
+    def __init__(self, words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> None:
+        self._words = words
+        lengths = {len(prefix) for prefix in prefixes}
+        self._prefixes = [(n, {p: r for p, r in prefixes.items() if len(p) == n}) for n in lengths]
+        self._barren: set[str] = set()
+
+    def found(self, page: Page, group: str) -> Iterator[_Rules]:
+        """Yield the rules of what stands there."""
+        words = page.words(group)
+        for word in words & self._words.keys():
+            yield self._words[word]
+        if self._prefixes:
+            yield from self._begun(words - self._barren)
+
+    def _begun(self, words: frozenset[str]) -> Iterator[_Rules]:
+        for word in words:
+            found = [rules for n, table in self._prefixes if (rules := table.get(word[:n]))]
+            if not found:
+                self._barren.add(word)
+            yield from found
+        if len(self._barren) > _KEPT:
+            self._barren = set()
+
+
+def _finder(words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> _Scan | _Lookup:
+    letters = sum(map(len, words)) + sum(map(len, prefixes))
+    return (_Scan if letters < _SMALL else _Lookup)(words, prefixes)
 
 
 class _Index:
@@ -200,8 +236,8 @@ class _Index:
             for where, table in tables.items()
         }
         self._cited = {where: table for where, table in packed.items() if where[0] in CITED}
-        self._scans = {
-            group: _Scan(packed.get(("word", group), {}), packed.get(("prefix", group), {}))
+        self._finders = {
+            group: _finder(packed.get(("word", group), {}), packed.get(("prefix", group), {}))
             for kind, group in packed
             if kind not in CITED
         }
@@ -209,8 +245,8 @@ class _Index:
     def found(self, page: Page) -> set[str]:
         """Return the rules that *page* can match."""
         found: set[str] = set(self._always)
-        for group, scan in self._scans.items():
-            found.update(*scan.found(page.letters(group)))
+        for group, finder in self._finders.items():
+            found.update(*finder.found(page, group))
         for (kind, group), table in self._cited.items():
             for number in page.cited(group, kind):
                 found.update(table.get(number, ()))
@@ -262,32 +298,32 @@ def _words_of(trees: Iterable[Node]) -> frozenset[str]:
     return frozenset(chain.from_iterable(term.words for term in terms))
 
 
-def may_hold(node: Node, page: Page) -> bool:
-    """Tell, from the words of *page* alone, whether *node* can hold: soon, and never a wrong no.
-
-    It is asked a hundred times for an article; types are told apart in the
-    quickest way.
-    """
-    kind = type(node)
-    if kind is Term:
-        return _term_may_hold(cast("Term", node), page)
-    if kind is And:
-        for part in cast("And", node).parts:  # noqa: SIM110  # a generator costs as much again
-            if not may_hold(part, page):
-                return False
-        return True
-    if kind is Or:
-        for part in cast("Or", node).parts:  # noqa: SIM110
-            if may_hold(part, page):
-                return True
-        return False
-    if kind is Near:
-        near = cast("Near", node)
-        return may_hold(near.left, page) and may_hold(near.right, page)
-    return kind is Not or _term_may_hold(cast("Count", node).term, page)
+Clauses = tuple[tuple[str, ...], ...]
+"""Words of an entry's text: one of each clause stands in whatever a query matches."""
 
 
-def _term_may_hold(term: Term, page: Page) -> bool:
-    if term.kind in _ALL_WORDS:
-        return page.may_hold(_group(term.field), term.words)
-    return term.kind != "forms" or not page.words(_group(term.field)).isdisjoint(term.words)
+def clauses_of(node: Node) -> Clauses:
+    """Return what has to stand in an entry's text if *node* holds, as far as words tell it."""
+    match node:
+        case Term(kind=kind, words=words):
+            if _group(node.field) or kind not in _OF_WORDS:
+                return ()
+            return (words,) if kind == "forms" else tuple((word,) for word in words)
+        case And(parts):
+            return tuple(clause for part in parts for clause in clauses_of(part))
+        case Or(parts):
+            each = [clauses_of(part) for part in parts]
+            if not all(each):
+                return ()
+            return (tuple({word for clauses in each for word in min(clauses, key=_weight)}),)
+        case Near(left, right):
+            return clauses_of(left) + clauses_of(right)
+        case Count(term):
+            return clauses_of(term)
+        case Not():
+            return ()
+
+
+def _weight(clause: Sequence[str]) -> float:
+    """Return how little a clause tells: one long word tells most."""
+    return len(clause) / min(map(len, clause))

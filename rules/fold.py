@@ -15,7 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 
 _INVISIBLE = frozenset("\u00ad\u200c\u200d\u2060\ufeff")
 _SIGNS = frozenset("™℠®©")
@@ -27,6 +27,10 @@ _TOKEN = re.compile(r"(\d+|[^ \d]+)")
 _BLANKS = re.compile(" *")
 _WORD_END = {False: re.compile(r"[^ \d]*"), True: re.compile(r"\d*")}
 _WESTERN = "cp1252"
+_LONG = 64
+"""The letters of a word that are looked at around a place inside it."""
+_MANY = 500
+"""After so many steps from word to word, all of them are counted."""
 _NO_DIGITS = str.maketrans(string.digits, " " * 10)
 _NO_LETTERS = str.maketrans(string.ascii_lowercase, " " * 26)
 # Each run of letters is tried from its beginning alone, and without giving back: a hostile text
@@ -89,6 +93,7 @@ class Folded:
         self.letters = letters
         self._places = places
         self._before = before
+        self._walked = 0
 
     def within(self, start: int, end: int) -> Folded:
         """Return the words whose letters stand in [start, end), which cuts no word."""
@@ -159,11 +164,44 @@ class Folded:
         end = self._bounds[2 * at + 1]
         return end if self._places is None else self._places.end(end - 1)
 
-    def numbers(self, start: int, end: int) -> tuple[int, int]:
-        """Return the numbers of the first and the last word in [start, end)."""
-        all_words = range(len(self.words))
-        first = max(bisect_right(all_words, start, key=self.start) - 1, 0)
-        return first, max(bisect_left(all_words, end, key=self.start) - 1, first)
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the letters of the whole words that [start, end) of the text touches."""
+        if self._places is not None:
+            letters = range(len(self.letters))
+            start = max(bisect_right(letters, start, key=self._places.start) - 1, 0)
+            end = bisect_left(letters, end, key=self._places.start)
+        start = self._next(start)
+        first = start
+        while first and start - first < _LONG and not self._begins(first):
+            first -= 1
+        while end > start and self.letters[end - 1] == " ":
+            end -= 1
+        rest = _WORD_END[self.letters[end - 1].isdecimal()].match(self.letters, end, end + _LONG)
+        return first, rest.end() if end > start and rest else end
+
+    def _begins(self, at: int) -> bool:
+        """Tell whether a word begins at *at* of the letters, if there is one."""
+        return at == len(self.letters) or apart(self.letters[at - 1], self.letters[at])
+
+    def after(self, end: int, count: int) -> int:
+        """Return where the *count*-th word begins after the letters up to *end*, or the end of all.
+
+        The words of a text that is asked much are counted once.
+        """
+        self._walked += count
+        if self._walked > _MANY:
+            at = bisect_left(self._starts, end) + count - 1
+            return self._starts[at] if at < len(self._starts) else len(self.letters)
+        words = islice(_TOKEN.finditer(self.letters, end), count - 1, None)
+        return next((word.start() for word in words), len(self.letters))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [word.start() for word in _TOKEN.finditer(self.letters)]
+
+    def count(self, start: int, end: int) -> int:
+        """Return how many words there are from *start* to *end* of the letters."""
+        return sum(1 for _ in _TOKEN.finditer(self.letters, start, end))
 
 
 def apart(char: str, other: str) -> bool:

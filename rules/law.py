@@ -6,6 +6,7 @@ They are Spanish, English, Portuguese and French.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -128,7 +129,7 @@ def citations(text: str, folded: Folded, kind: str = "law") -> Mapping[str, tupl
 def _pieces(folded: Folded, heads: Iterable[str]) -> Iterator[Folded]:
     """Yield the parts of a text in which a head stands with a number behind it."""
     letters = folded.letters
-    if not _DIGIT.search(letters):
+    if letters.isascii() and not any(map(letters.__contains__, string.digits)):
         return
     places = sorted(place for head in heads for place in folded.letters_of((head,)))
     numbered = [at for at, after in places if _DIGIT.search(letters, after, after + _REACH)]

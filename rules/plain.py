@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, compress
@@ -24,6 +24,8 @@ _AROUND = 70
 _FEW = 16
 _DEFAULT = ("title", "summary", "text")
 _SEARCHED = {"": _DEFAULT, "text": ("summary", "text")}
+_IN_TEXT = {"", "title", "text"}
+_LITERAL = {"word", "phrase", "window", "exact"}
 
 
 class Hit(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -168,20 +170,18 @@ class Page:
             self._words[group] = words_in(self.letters(group))
         return self._words[group]
 
-    def may_hold(self, group: str, words: Sequence[str]) -> bool:
-        """Tell whether all *words* may stand there: soon, and never a wrong no.
+    def may_hold(self, clauses: Sequence[Sequence[str]]) -> bool:
+        """Tell whether a word of each clause may stand in the text: soon, and never a wrong no.
 
         Where little is asked, it is searched for; where much is, the text is
         cut into its words, once.
         """
-        if group not in self._words and self._asked < _FEW:
-            self._asked += 1
-            letters = self.letters(group)
-            for word in words:  # noqa: SIM110  # a generator costs as much again
-                if word not in letters:
-                    return False
-            return True
-        return self.words(group).issuperset(words)
+        if "" not in self._words:
+            self._asked += sum(map(len, clauses))
+            if self._asked < _FEW:
+                letters = self.letters("")
+                return all(any(map(letters.__contains__, clause)) for clause in clauses)
+        return not any(map(self.words("").isdisjoint, clauses))
 
     def cited(self, group: str, kind: str) -> frozenset[str]:
         """Return the numbers of the laws, decrees or bills that are cited there."""
@@ -192,19 +192,32 @@ class Page:
     def hits(self, term: Term) -> list[Hit]:
         """Return every place of *term*, in the order of fields and offsets."""
         if term not in self._hits:
-            names = _SEARCHED.get(term.field, (term.field,))
-            label = print_query(term)
-            self._hits[term] = [
-                Hit(field.rank, start, end, label)
-                for name in names
-                if (field := self._fields.get(name)) is not None
-                for start, end in field.places(term)
-            ]
+            self._hits[term] = [] if self._lacks(term) else self._found(term)
         return self._hits[term]
 
-    def numbers(self, hit: Hit) -> tuple[int, int]:
-        """Return the numbers of a hit's first and last word in its field."""
-        return self._fields[FIELDS[hit.rank]].folded.numbers(hit.start, hit.end)
+    def _lacks(self, term: Term) -> bool:
+        """Tell whether the words of the text, where they are known, leave *term* no place."""
+        known = self._words.get("")
+        return (
+            known is not None
+            and term.kind in _LITERAL
+            and term.field in _IN_TEXT
+            and not known.issuperset(term.words)
+        )
+
+    def _found(self, term: Term) -> list[Hit]:
+        label = print_query(term)
+        fields = map(self._fields.get, _SEARCHED.get(term.field, (term.field,)))
+        return [
+            Hit(field.rank, start, end, label)
+            for field in fields
+            if field is not None
+            for start, end in field.places(term)
+        ]
+
+    def folded(self, rank: int) -> Folded:
+        """Return the folded text of the field of that rank."""
+        return self._fields[FIELDS[rank]].folded
 
     def because(self, hits: Iterable[Hit]) -> tuple[Because, ...]:
         """Return the places of *hits* with the words around them, at most 100."""
@@ -254,58 +267,65 @@ def near(node: Near, page: Page) -> list[Hit]:
     left, right = _sides(node, page)
     if not left or not right:
         return []
-    found = _followed(left, right, node.distance)
-    return found if node.ordered else [*found, *_followed(right, left, node.distance)]
+    found = _followed(left, right, page, node.distance)
+    return found if node.ordered else [*found, *_followed(right, left, page, node.distance)]
 
 
-Numbered = tuple[int, int, Hit]
-"""A hit behind the numbers of its first and its last word."""
+Spanned = tuple[int, int, int, Hit]
+"""A hit behind the rank of its field, and where its words begin and end among the letters there."""
 
 
-def _sides(node: Near, page: Page) -> tuple[list[Numbered], list[Numbered]]:
-    """Return the numbered hits of both sides."""
+def _sides(node: Near, page: Page) -> tuple[list[Spanned], list[Spanned]]:
+    """Return the hits of both sides, in their order."""
     left, right = (
-        [(*page.numbers(hit), hit) for hit in judge(side, page) or ()]
+        sorted(
+            (hit.rank, *page.folded(hit.rank).span(hit.start, hit.end), hit)
+            for hit in judge(side, page) or ()
+        )
         for side in (node.left, node.right)
     )
     return left, right
 
 
-def _followed(earlier: list[Numbered], later: list[Numbered], most: int) -> list[Hit]:
-    """Return the hits of *earlier* that one of *later* follows within *most* words, and those.
+def _followed(earlier: list[Spanned], later: list[Spanned], page: Page, distance: int) -> list[Hit]:
+    """Return the hits of *earlier* that one of *later* follows within *distance* words, and those.
 
-    It sorts once and looks each up, so that a long text of nothing but hits
+    It looks each up among the others, so that a long text of nothing but hits
     takes no longer than its length allows.
     """
-    by_start = sorted(later, key=lambda one: (one[2].rank, one[0]))
-    starts = [(hit.rank, first) for first, _, hit in by_start]
+    starts = [(rank, start) for rank, start, _, _ in later]
     found: list[Hit] = []
-    reached = [0] * (len(by_start) + 1)
-    for _, last, hit in earlier:
-        low = bisect_right(starts, (hit.rank, last))
-        high = bisect_right(starts, (hit.rank, last + most))
-        if low < high:
-            found.append(hit)
-            reached[low] += 1
-            reached[high] -= 1
-    return [*found, *compress((hit for _, _, hit in by_start), accumulate(reached))]
+    reached = [0] * (len(later) + 1)
+    for rank, _, end, hit in earlier:
+        low = bisect_left(starts, (rank, end))
+        if low < len(starts) and starts[low][0] == rank:
+            last = page.folded(rank).after(end, distance)
+            high = bisect_right(starts, (rank, last), low)
+            if low < high:
+                found.append(hit)
+                reached[low] += 1
+                reached[high] -= 1
+    return [*found, *compress((one[3] for one in later), accumulate(reached))]
 
 
 def nearest(node: Near, page: Page) -> int | None:
     """Return how many words its two sides are apart at their nearest; None where one is missing."""
     left, right = _sides(node, page)
-    pairs = [_gap(left, right)] if node.ordered else [_gap(left, right), _gap(right, left)]
+    pairs = [_gap(left, right, page)]
+    if not node.ordered:
+        pairs.append(_gap(right, left, page))
     return min((gap for gap in pairs if gap is not None), default=None)
 
 
-def _gap(earlier: list[Numbered], later: list[Numbered]) -> int | None:
+def _gap(earlier: list[Spanned], later: list[Spanned], page: Page) -> int | None:
     """Return the fewest words from the end of one of *earlier* to the start of one of *later*."""
-    starts = sorted((hit.rank, first) for first, _, hit in later)
-    gaps = []
-    for _, last, hit in earlier:
-        at = bisect_right(starts, (hit.rank, last))
-        if at < len(starts) and starts[at][0] == hit.rank:
-            gaps.append(starts[at][1] - last)
+    starts = [(rank, start) for rank, start, _, _ in later]
+    nearest_end: dict[tuple[int, int], int] = {}
+    for rank, _, end, _ in earlier:
+        at = bisect_left(starts, (rank, end))
+        if at < len(starts) and starts[at][0] == rank:
+            nearest_end[starts[at]] = max(end, nearest_end.get(starts[at], 0))
+    gaps = (page.folded(rank).count(end, start) + 1 for (rank, start), end in nearest_end.items())
     return min(gaps, default=None)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from rules.candidates import Candidates, may_hold
+from rules.candidates import Candidates, Clauses, clauses_of
 from rules.entry import Entry
 from rules.match import Match
 from rules.plain import Page, judge
@@ -17,6 +17,7 @@ class RuleSet:
     def __init__(self, rules: Iterable[Rule], before: RuleSet | None = None) -> None:
         """Prepare *rules*; what *before* prepared is not done again."""
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
+        self._clauses: dict[str, Clauses] = {}
         self._order = {name: at for at, name in enumerate(self.rules)}
         trees = {name: rule.tree for name, rule in self.rules.items()}
         self.candidates: Candidates = (
@@ -26,14 +27,17 @@ class RuleSet:
     def match(self, entry: Entry) -> tuple[Match, ...]:
         """Return the matches of *entry*, in the order of the rules."""
         page = Page(entry)
-        found = (self.rules[name] for name in self.candidates.of(page) if name in self.rules)
-        held = [
-            match
-            for rule in found
-            if may_hold(rule.tree, page)
-            for match in _judged(rule, entry, page)
-        ]
+        held = [match for rule in self._that_may_hold(page) for match in _judged(rule, entry, page)]
         return tuple(sorted(held, key=lambda match: self._order[match.rule]))
+
+    def _that_may_hold(self, page: Page) -> Iterator[Rule]:
+        for name in self.candidates.of(page):
+            rule = self.rules.get(name)
+            if rule is not None:
+                if name not in self._clauses:
+                    self._clauses[name] = clauses_of(rule.tree)
+                if page.may_hold(self._clauses[name]):
+                    yield rule
 
     def match_plainly(self, entry: Entry) -> tuple[Match, ...]:
         """Return what match does, by asking every rule: slower, and what match is held to."""

@@ -99,7 +99,11 @@ def test_words_in_a_row_are_found_where_they_stand(text: str, wanted: list[str])
                 tail == wanted[-1] or (not whole and tail.startswith(wanted[-1]))
             ):
                 found.append((folded.start(first), folded.end(last)))
-                assert folded.numbers(*found[-1]) == (first, last)
+                start, end = folded.span(*found[-1])
+                assert folded.count(0, start) == first
+                assert folded.count(start, end) == len(wanted)
+                follows = folded.words[last + 1 : last + 3]
+                assert folded.count(end, folded.after(end, 3)) == len(follows)
         assert folded.places_of(wanted, whole=whole) == found
 
 
