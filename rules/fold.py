@@ -29,8 +29,9 @@ _WORD_END = {False: re.compile(r"[^ \d]*"), True: re.compile(r"\d*")}
 _WESTERN = "cp1252"
 _LONG = 64
 """The letters of a word that are looked at around a place inside it."""
-_MANY = 500
-"""After so many steps from word to word, all of them are counted."""
+_MANY = 4
+"""Where more steps from word to word were taken than a text of so many times their number has
+letters, all its words are counted."""
 _NO_DIGITS = str.maketrans(string.digits, " " * 10)
 _NO_LETTERS = str.maketrans(string.ascii_lowercase, " " * 26)
 # Each run of letters is tried from its beginning alone, and without giving back: a hostile text
@@ -189,7 +190,7 @@ class Folded:
         The words of a text that is asked much are counted once.
         """
         self._walked += count
-        if self._walked > _MANY:
+        if self._walked * _MANY > len(self.letters):
             at = bisect_left(self._starts, end) + count - 1
             return self._starts[at] if at < len(self._starts) else len(self.letters)
         words = islice(_TOKEN.finditer(self.letters, end), count - 1, None)

@@ -381,6 +381,7 @@ def pattern_of(text: str) -> Any:
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
+    options.never_capture = True  # only the whole is asked for, and that is told much sooner
     options.max_mem = 4 << 20
     return re2.compile(plain(text).text if "&" not in text else text, options)
 
