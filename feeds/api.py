@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import UTC
 from typing import Annotated
 
@@ -14,10 +13,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from rules import Entry
 from rules.visible import visible_text
-from store import Committed
+from store import INBOX, Committed
 
 MOST_ENTRIES = 500
-INBOX = "inbox"
 
 TakeIn = Callable[[str, Sequence[Entry]], Awaitable[Committed | None]]
 """Stores entries of a source and owes what they bring about; None where it is busy for long."""
@@ -36,7 +34,7 @@ class NewEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: _Line = ""
-    source: Annotated[str, Field(max_length=64)] = INBOX
+    source: Annotated[str, Field(max_length=64)] = INBOX.name
     url: _Line = ""
     title: _Line = ""
     summary: _Text = ""
@@ -55,9 +53,9 @@ class NewEntry(BaseModel):
 
     @property
     def entry(self) -> Entry:
-        """Return it as an entry, HTML as what a reader sees of it."""
-        entry = Entry(
-            key="",
+        """Return it as an entry, HTML as what a reader sees of it; without `id`, its key is "" yet."""
+        return Entry(
+            key=self.id.strip(),
             url=self.url,
             title=self.title or self.text.strip().split("\n")[0][:200],
             summary=self.summary,
@@ -67,8 +65,6 @@ class NewEntry(BaseModel):
             lang=self.lang,
             published=self.published.astimezone(UTC) if self.published else None,
         )
-        key = self.id.strip() or self.url.strip() or f"sha256:{entry.sha256}"
-        return replace(entry, key=key)
 
 
 class Taken(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from store.nouns import (
+    INBOX,
     NO_WISHES,
     Attempt,
     Claim,
@@ -31,6 +32,7 @@ from store.nouns import (
 )
 
 __all__ = [
+    "INBOX",
     "NO_WISHES",
     "Attempt",
     "Claim",

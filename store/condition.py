@@ -1,12 +1,12 @@
-"""What is to be said of a source now: whether it is read, and what about it wants a look. Pure."""
+"""What a poll leaves a source as, and what is to be said of it then. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from store.nouns import Source
+from store.nouns import Poll, Seen, Source
 
 State = Literal[
     "off", "gone", "failing", "empty", "silent", "overrun", "moved", "slow", "inbox", "new", "well"
@@ -52,6 +52,51 @@ def condition(source: Source, now: datetime) -> Condition:
     if source.polled_at is None:
         return Condition("new", "not read yet")
     return _of_read(source, now)
+
+
+def after(source: Source, poll: Poll) -> Source:
+    """Return *source* as *poll* leaves it; what was pushed tells nothing of how it can be read."""
+    news = [one.entry for one in poll.judged if not one.known]
+    if news:
+        dates = [entry.published for entry in news if entry.published]
+        first = max(dates, default=poll.at)
+        source = replace(source, newest_at=poll.at if source.newest_at else first)
+    if poll.pushed:
+        return source
+    source = replace(
+        source,
+        next_poll_at=poll.next_poll_at,
+        polled_at=poll.at,
+        succeeded_at=poll.at if poll.judged or not poll.error else source.succeeded_at,
+        error=poll.error,
+        failures=source.failures + 1 if poll.error else 0,
+        gone=poll.gone,
+        took=source.took if poll.took is None else poll.took,
+        validators=poll.validators or source.validators,
+    )
+    if poll.error:
+        # Where a permanent redirect leads to nothing, the desk's own address is asked again.
+        return replace(source, moved=None)
+    return source if poll.seen is None else _after_seen(source, poll.seen, poll.at)
+
+
+def _after_seen(source: Source, seen: Seen, at: datetime) -> Source:
+    source = replace(
+        source,
+        moved=seen.moved,
+        distrusted=source.distrusted or seen.distrusted,
+        asked_whole_at=at if seen.whole else source.asked_whole_at,
+    )
+    if not seen.read:
+        return source
+    return replace(
+        source,
+        wishes=seen.wishes,
+        empty_polls=source.empty_polls + 1 if seen.empty else 0,
+        overrun_at=at if seen.overrun else source.overrun_at,
+        rhythm=seen.rhythm or source.rhythm,
+        gap=seen.gap or source.gap,
+    )
 
 
 def _of_read(source: Source, now: datetime) -> Condition:

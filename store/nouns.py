@@ -59,6 +59,10 @@ class SourceSpec:
     enabled: bool = True
 
 
+INBOX = SourceSpec(name="inbox", kind="inbox", address="", alert_since="always")
+"""The source that every desk has: what is handed in without naming another belongs to it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validators:
     """What a server gave us to ask with next time, byte for byte, and the hash of its last body."""
@@ -173,6 +177,7 @@ class Judged:
 
     A rule in *lost* matched an earlier revision and does not hold any more.
     *link* is the address by which the same article is known in other sources.
+    *known* tells an edit from a new entry.
     """
 
     id: str
@@ -180,6 +185,7 @@ class Judged:
     matches: tuple[Match, ...] = ()
     lost: tuple[str, ...] = ()
     link: str = ""
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from typing import Any
 from sqlmodel import Session, col, or_, select, update
 
 from store import values
-from store.nouns import Claim, Coverage, Poll, Seen, Source, SourceSpec
+from store.condition import after
+from store.nouns import Claim, Coverage, Poll, Source, SourceSpec
 from store.rows import CoverageRow, SourceRow
 
 
@@ -133,51 +134,9 @@ def claimed(session: Session, name: str, token: str) -> SourceRow | None:
 def settle(session: Session, row: SourceRow, poll: Poll, new: int) -> None:
     """Write the poll's outcome onto the source's row and end its lease."""
     row.entries += new
-    if row.newest_at is not None and new:
-        row.newest_at = poll.at
-    elif row.newest_at is None and poll.judged:
-        dates = [one.entry.published for one in poll.judged if one.entry.published]
-        row.newest_at = max(dates, default=poll.at)
-    _cover(session, poll, new)
     row.token, row.lease_until = "", None
-    if poll.pushed:
-        return
-    row.polled_at = poll.at
-    row.next_poll_at = poll.next_poll_at
-    row.error = values.storable(poll.error)
-    row.failures = row.failures + 1 if poll.error else 0
-    row.gone = poll.gone
-    if not poll.error or poll.judged:
-        row.succeeded_at = poll.at
-    if poll.took is not None:
-        row.took_us = poll.took // timedelta(microseconds=1)
-    if poll.error:
-        # Where a permanent redirect leads to nothing, the desk's own address is asked again.
-        row.moved_to, row.moved_since, row.moved_polls = "", None, 0
-    elif poll.seen is not None:
-        _settle_ways(row, poll, poll.seen)
-    if poll.validators is not None:
-        row.etag = poll.validators.etag
-        row.last_modified = poll.validators.last_modified
-        row.body_sha256 = poll.validators.body_sha256
-
-
-def _settle_ways(row: SourceRow, poll: Poll, seen: Seen) -> None:
-    moved = seen.moved
-    row.moved_to = values.storable(moved.address) if moved else ""
-    row.moved_since, row.moved_polls = (moved.since, moved.polls) if moved else (None, 0)
-    row.distrusted = row.distrusted or seen.distrusted
-    if seen.whole:
-        row.asked_whole_at = poll.at
-    if seen.read:
-        row.wishes = values.wishes_column(seen.wishes)
-        row.empty_polls = row.empty_polls + 1 if seen.empty else 0
-        if seen.rhythm is not None:
-            row.rhythm_seconds = int(seen.rhythm.total_seconds())
-        if seen.gap is not None:
-            row.gap_seconds = int(seen.gap.total_seconds())
-        if seen.overrun:
-            row.overrun_at = poll.at
+    row.sqlmodel_update(values.health(after(values.source(row), poll)))
+    _cover(session, poll, new)
 
 
 def _cover(session: Session, poll: Poll, new: int) -> None:

@@ -72,6 +72,38 @@ def described(spec: SourceSpec) -> dict[str, Any]:
     }
 
 
+def health(source: Source) -> dict[str, object]:
+    """Return the columns that tell how a source was read, and what is known of its ways."""
+    moved = source.moved
+    return {
+        "next_poll_at": source.next_poll_at,
+        "polled_at": source.polled_at,
+        "succeeded_at": source.succeeded_at,
+        "error": storable(source.error),
+        "failures": source.failures,
+        "gone": source.gone,
+        "etag": source.validators.etag,
+        "last_modified": source.validators.last_modified,
+        "body_sha256": source.validators.body_sha256,
+        "moved_to": storable(moved.address) if moved else "",
+        "moved_since": moved.since if moved else None,
+        "moved_polls": moved.polls if moved else 0,
+        "asked_whole_at": source.asked_whole_at,
+        "distrusted": source.distrusted,
+        "wishes": wishes_column(source.wishes),
+        "empty_polls": source.empty_polls,
+        "overrun_at": source.overrun_at,
+        "newest_at": source.newest_at,
+        "rhythm_seconds": _seconds(source.rhythm),
+        "gap_seconds": _seconds(source.gap),
+        "took_us": source.took // timedelta(microseconds=1) if source.took is not None else None,
+    }
+
+
+def _seconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else int(duration.total_seconds())
+
+
 def source(row: SourceRow) -> Source:
     """Return the source in *row*."""
     since: Any = row.alert_since

@@ -9,6 +9,7 @@ import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,7 @@ from watcher.engines.embedded import EmbeddedEngine, Job
 from watcher.fetch import user_agent
 from watcher.gather import Gatherer
 from watcher.hosts import host_of
+from watcher.links import key_of
 from watcher.pace import Pace
 from watcher.poll import LEASE, Poller
 from watcher.readers import Readers
@@ -148,8 +150,9 @@ class App:
 
     async def take_entries(self, name: str, entries: Sequence[Entry]) -> Committed | None:
         """Take in entries that a program hands in for a source; None where that is busy for long."""
+        keyed = tuple(replace(one, key=key_of(one.key, one.url, one)) for one in entries)
         for _ in range(_PATIENT_TRIES):
-            polled = await self.poller.push(name, tuple(entries))
+            polled = await self.poller.push(name, keyed)
             if polled is not None:
                 return polled.committed
             await asyncio.sleep(_BETWEEN_TRIES)

@@ -22,7 +22,7 @@ from store import (
     entry_id,
     match_id,
 )
-from store.condition import condition
+from store.condition import after, condition
 from watcher.links import same_link
 
 FAILING_AFTER = 2
@@ -60,13 +60,14 @@ def decide(
     pushed: bool = False,
     seen: Seen | None = None,
     took: timedelta | None = None,
+    gone: bool = False,
 ) -> Poll:
     """Return all that this look at the source changes.
 
     *entries* are what the source shows now; *known* is what the store has of
     them. *pushed* entries were handed in by somebody, so that each is news.
-    *error* tells that a part could not be read. *seen* is what was seen of the
-    source's ways, and *took* how long that took.
+    *error* tells that it, or a part, could not be read, *gone* that it never will
+    be. *seen* is what was seen of the source's ways, and *took* how long that took.
     """
     source = claim.source
     judged: list[Judged] = []
@@ -79,13 +80,7 @@ def decide(
         judged.append(verdict)
         if before is not None or pushed or is_news(placed, source):
             owed.extend(_owed(verdict, before, desk, now))
-    if not error and not pushed:
-        owed.extend(_recovered(source, desk, now))
-        if seen is not None:
-            owed.extend(_odd(source, seen, len(judged), desk, now))
-    elif error and source.failures + 1 == FAILING_AFTER:
-        owed.extend(_failing(source, error, source.failures + 1, desk, now))
-    return Poll(
+    poll = Poll(
         source=source.name,
         token=claim.token,
         at=now,
@@ -97,15 +92,9 @@ def decide(
         seen=seen,
         took=took,
         pushed=pushed,
+        gone=gone,
     )
-
-
-def failed(
-    claim: Claim, desk: Desk, *, error: str, gone: bool, now: datetime, next_poll_at: datetime
-) -> Poll:
-    """Return the Poll of a source that could not be read: *error* says why."""
-    poll = decide(claim, (), {}, desk, now=now, next_poll_at=next_poll_at, error=error)
-    return replace(poll, gone=gone)
+    return poll if pushed else replace(poll, owed=(*owed, *_of_state(source, poll, desk)))
 
 
 def is_news(entry: Entry, source: Source) -> bool:
@@ -155,7 +144,9 @@ def _judged(entry: Entry, before: Known | None, rules: RuleSet) -> Judged:
     lost = tuple(rule for rule in before.matched if rule not in held) if before else ()
     identity = before.id if before else entry_id(entry.source, entry.key)
     link = same_link(entry.url) if entry.url else ""
-    return Judged(id=identity, entry=entry, matches=matches, lost=lost, link=link)
+    return Judged(
+        id=identity, entry=entry, matches=matches, lost=lost, link=link, known=before is not None
+    )
 
 
 def _owed(verdict: Judged, before: Known | None, desk: Desk, now: datetime) -> Iterable[Owed]:
@@ -190,24 +181,20 @@ def _payload(
     )
 
 
-def _odd(source: Source, seen: Seen, brought: int, desk: Desk, now: datetime) -> Iterable[Owed]:
-    """Return what is owed where a source that can be read became odd, or is so no more."""
-    after = replace(source, error="", failures=0, polled_at=now, took=None)
-    if brought:
-        after = replace(after, newest_at=now)
-    if seen.read:
-        after = replace(
-            after,
-            empty_polls=source.empty_polls + 1 if seen.empty else 0,
-            overrun_at=now if seen.overrun else source.overrun_at,
-            rhythm=seen.rhythm or source.rhythm,
-        )
-    was, is_now = condition(source, source.polled_at or now), condition(after, now)
-    if is_now.troubled and is_now.state != was.state:
-        return _failing(source, str(is_now), 0, desk, now)
-    if was.troubled and not source.error and not is_now.troubled:
-        body = payload.source_recovered(source=source, now=now, base_url=desk.base_url)
-        return _of_source("source.recovered", source, body, desk, now)
+def _of_state(source: Source, poll: Poll, desk: Desk) -> Iterable[Owed]:
+    """Return what is owed where *poll* shows that a source got into trouble, or out of it."""
+    left = after(source, poll)
+    was, is_now = condition(source, source.polled_at or poll.at), condition(left, poll.at)
+    long_failing = source.failures >= FAILING_AFTER
+    if left.error:
+        told = left.gone or left.failures == FAILING_AFTER
+        return _failing(source, left.error, left.failures, desk, poll.at) if told else ()
+    if is_now.troubled:
+        told = is_now.state != was.state
+        return _failing(source, str(is_now), 0, desk, poll.at) if told else ()
+    if long_failing or (was.troubled and not source.error):
+        body = payload.source_recovered(source=source, now=poll.at, base_url=desk.base_url)
+        return _of_source("source.recovered", source, body, desk, poll.at)
     return ()
 
 
@@ -218,13 +205,6 @@ def _failing(
         source=source, error=error, failures=failures, now=now, base_url=desk.base_url
     )
     return _of_source("source.failing", source, body, desk, now)
-
-
-def _recovered(source: Source, desk: Desk, now: datetime) -> Iterable[Owed]:
-    if source.failures < FAILING_AFTER:
-        return ()
-    body = payload.source_recovered(source=source, now=now, base_url=desk.base_url)
-    return _of_source("source.recovered", source, body, desk, now)
 
 
 def _of_source(

@@ -1,8 +1,10 @@
-"""The canonical form of a link, so that one article has one address."""
+"""The canonical form of a link, and the key of an entry, so that one article is one."""
 
 from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from rules import Entry
 
 _TRACKING = frozenset(
     "fbclid gclid dclid msclkid igshid mc_cid mc_eid yclid _ga ref_src outputType".casefold().split()
@@ -22,6 +24,11 @@ def same_link(url: str) -> str:
         return link
     address, question, query = rest.removeprefix("www.").partition("?")
     return f"//{address.rstrip('/')}{question}{query}"
+
+
+def key_of(guid: str, link: str, entry: Entry) -> str:
+    """Return an entry's identity in its source: its raw guid, its canonical link, or its hash."""
+    return guid.strip() or canonical(link) or f"sha256:{entry.sha256}"
 
 
 def canonical(url: str) -> str:

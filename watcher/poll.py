@@ -15,7 +15,7 @@ from rules import Entry
 from store import Claim, Committed, Known, Poll
 from store.database import Database
 from watcher.bridge import Bridge
-from watcher.decide import Desk, decide, failed
+from watcher.decide import Desk, decide
 from watcher.fetch import FetchError
 from watcher.gather import Gathered, Gatherer
 from watcher.identity import recognised, wanted
@@ -66,16 +66,23 @@ class Poller:
         claim = await self._bridge(self._database.claim, name, now, LEASE, due_only=due_only)
         if claim is None:
             return None
-        try:
-            async with self._held(claim):
-                gathered = await self._gatherer.gather(claim.source, now)
-                poll = await self._poll_of(claim, gathered, now)
-        except (FetchError, ParseError) as error:
-            poll = self._failure(claim, error, now)
-        except BaseException:
-            await self._bridge(self._database.release, claim, now=now + _SOON)
-            raise
+        async with self._given_back(claim, now + _SOON):
+            try:
+                async with self._held(claim):
+                    gathered = await self._gatherer.gather(claim.source, now)
+                    poll = await self._poll_of(claim, gathered, now)
+            except (FetchError, ParseError) as error:
+                poll = self._failure(claim, error, now)
         return await self._commit(poll)
+
+    @asynccontextmanager
+    async def _given_back(self, claim: Claim, due: datetime) -> AsyncIterator[None]:
+        """Give *claim* back, due then, where the block fails or is cut off."""
+        try:
+            yield
+        except BaseException:
+            await self._bridge(self._database.release, claim, now=due)
+            raise
 
     @asynccontextmanager
     async def _held(self, claim: Claim) -> AsyncIterator[None]:
@@ -98,21 +105,12 @@ class Poller:
         claim = await self._bridge(self._database.claim, name, now, LEASE, due_only=False)
         if claim is None:
             return None
-        try:
+        at = claim.source.next_poll_at
+        async with self._given_back(claim, at):
             known = await self._known(claim, entries)
             poll = await self._bridge(
-                decide,
-                claim,
-                entries,
-                known,
-                self._desk(),
-                now=now,
-                next_poll_at=claim.source.next_poll_at,
-                pushed=True,
+                decide, claim, entries, known, self._desk(), now=now, next_poll_at=at, pushed=True
             )
-        except BaseException:
-            await self._bridge(self._database.release, claim, now=claim.source.next_poll_at)
-            raise
         return await self._commit(poll)
 
     async def _poll_of(self, claim: Claim, gathered: Gathered, now: datetime) -> Poll:
@@ -158,7 +156,9 @@ class Poller:
         gone = isinstance(error, FetchError) and error.gone
         gap = after_failure(claim.source, self._pace, wait)
         at = spread(now, gap, random.random())  # noqa: S311  jitter is no secret
-        return failed(claim, self._desk(), error=str(error), gone=gone, now=now, next_poll_at=at)
+        return decide(
+            claim, (), {}, self._desk(), now=now, next_poll_at=at, error=str(error), gone=gone
+        )
 
     async def _commit(self, poll: Poll) -> Polled | None:
         committed = await self._bridge(self._database.commit, poll)

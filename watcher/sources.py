@@ -12,13 +12,11 @@ from pydantic_core import PydanticCustomError
 from rules import DeskError, Problem
 from rules.visible import bad_selector
 from rules.yamldoc import Places, read_yaml
-from store import SourceSpec
+from store import INBOX, SourceSpec
 from watcher.models import DeskModel, Duration, Name, file_bytes, problems_of
 from watcher.settings import WebAddress
 
 FILE = "sources.yaml"
-INBOX = SourceSpec(name="inbox", kind="inbox", address="", alert_since="always")
-"""What is handed in by `tocsin ingest` without naming a source; it always exists."""
 
 _POLITE = timedelta(minutes=1)
 

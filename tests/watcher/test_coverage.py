@@ -103,6 +103,32 @@ async def test_a_source_that_falls_silent_against_its_rhythm_is_told(tmp_path: P
 
 
 @in_loop
+async def test_a_source_that_was_silent_when_it_was_added_is_told_at_its_first_poll(
+    tmp_path: Path, clock
+) -> None:
+    async with watching(tmp_path, feed(*range(1, 9))) as app:
+        clock.now += 30 * DAY
+        await polled(app, "news")
+        assert told(app) == [("source.failing", "silent")]
+
+
+@in_loop
+async def test_an_edit_in_a_silent_source_is_no_recovery_and_a_new_entry_is(
+    tmp_path: Path, clock
+) -> None:
+    before, edited = feed(*range(1, 9)), feed(*range(1, 9)).replace(b"Nota 8", b"Nota VIII")
+    async with watching(tmp_path, before, edited, feed(*range(1, 10))) as app:
+        clock.now += 30 * DAY
+        await polled(app, "news")
+        clock.now += timedelta(hours=1)
+        assert (await polled(app, "news")).committed.revised == 1
+        assert told(app) == [("source.failing", "silent")]
+        clock.now += timedelta(hours=1)
+        await polled(app, "news")
+        assert told(app)[1:] == [("source.recovered", "")]
+
+
+@in_loop
 async def test_a_failing_source_is_told_at_its_second_failure_and_counted(
     tmp_path: Path, clock
 ) -> None:

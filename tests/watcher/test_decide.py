@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rules import Entry, RuleSet
-from store import Claim, EndpointSpec, Known, Source, Wishes, entry_id, match_id
+from store import Claim, EndpointSpec, Known, Poll, Source, Wishes, entry_id, match_id
 from tests.builders import BASE, NOON, a_polled, a_rule, a_source, an_entry
-from watcher.decide import FAILING_AFTER, Desk, decide, failed, is_news
+from watcher.decide import FAILING_AFTER, Desk, decide, is_news
 from watcher.pace import Pace, after_failure, allowed, gaps, interval, spread
 
 HOUR = timedelta(hours=1)
@@ -160,7 +160,7 @@ def test_a_source_tells_that_it_fails_once_and_that_it_is_well_again_once() -> N
     told = []
     for failures in range(6):
         claim = a_claim(failures=failures, error="500" if failures else "")
-        poll = failed(claim, desk, error="500", gone=False, now=NOON, next_poll_at=NEXT)
+        poll = failed(claim, desk, error="500")
         told += [(failures + 1, delivery.event) for delivery in poll.owed]
         assert poll.error == "500"
     assert told == [(FAILING_AFTER, "source.failing")]
@@ -169,9 +169,14 @@ def test_a_source_tells_that_it_fails_once_and_that_it_is_well_again_once() -> N
     assert decided(desk=desk, source=a_polled(failures=1, error="500")).owed == ()
 
 
-def test_a_source_that_is_gone_is_marked_so() -> None:
-    poll = failed(a_claim(), a_desk(), error="410", gone=True, now=NOON, next_poll_at=NEXT)
+def test_a_source_that_is_gone_is_told_at_once_for_it_is_asked_no_more() -> None:
+    poll = failed(a_claim(), a_desk(newsroom=("source.failing",)), error="410", gone=True)
     assert poll.gone
+    assert [delivery.event for delivery in poll.owed] == ["source.failing"]
+
+
+def failed(claim: Claim, desk: Desk, *, error: str, gone: bool = False) -> Poll:
+    return decide(claim, (), {}, desk, now=NOON, next_poll_at=NEXT, error=error, gone=gone)
 
 
 PACE = Pace(min=timedelta(minutes=5), max=timedelta(hours=24))

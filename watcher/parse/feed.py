@@ -13,8 +13,9 @@ import feedparser
 
 from rules import Entry
 from store import Wishes
+from watcher.links import key_of
 from watcher.parse.document import Document, Parsed, ParseError
-from watcher.parse.fields import absolute, instant, key_of, shown, shown_title, texts, told_apart
+from watcher.parse.fields import absolute, instant, shown, shown_title, texts, told_apart
 from watcher.parse.page import is_page
 
 MOST_ENTRIES = 5_000

@@ -97,8 +97,3 @@ def told_apart(entries: Sequence[Entry]) -> tuple[Entry, ...]:
             other = replace(entry, key=f"{entry.key} {canonical(entry.url)}")
             by_key.setdefault(other.key, other)
     return tuple(by_key.values())
-
-
-def key_of(guid: str, link: str, entry: Entry) -> str:
-    """Return an entry's identity in its source: its raw guid, its canonical link, or its hash."""
-    return guid.strip() or canonical(link) or f"sha256:{entry.sha256}"

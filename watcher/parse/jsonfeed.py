@@ -9,9 +9,10 @@ from typing import Any
 
 from rules import Entry
 from rules.visible import visible_text
+from watcher.links import key_of
 from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.feed import MOST_ENTRIES
-from watcher.parse.fields import absolute, iso_instant, key_of, shown_title, texts, told_apart
+from watcher.parse.fields import absolute, iso_instant, shown_title, texts, told_apart
 from watcher.parse.mended import mended
 
 _VERSION = "https://jsonfeed.org/version/1"
