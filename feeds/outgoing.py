@@ -10,7 +10,7 @@ import base64
 import re
 import ssl
 from collections.abc import AsyncIterator, Container, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -65,6 +65,19 @@ class Reply:
         if written.isascii() and written.isdigit():
             return _seconds(written)
         return _until(written, now)
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """Return the addresses of the `Link` header by their relations (RFC 8288), made absolute."""
+        written = httpx.Response(self.status, headers={"link": self.headers.get("link", "")})
+        base = httpx.URL(self.url)
+        found: dict[str, str] = {}
+        for link in written.links.values():
+            with suppress(httpx.InvalidURL):
+                address = str(base.join(link.get("url", "")))
+                for relation in link.get("rel", "").lower().split():
+                    found.setdefault(relation, address)
+        return found
 
     def fresh_for(self, now: datetime) -> timedelta:
         """Return how long the server says that its answer is good (RFC 9111); 24 h at most."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -40,15 +40,15 @@ def create_app(
     *,
     health: Callable[[], Health],
     clock: Callable[[], datetime],
-    api: APIRouter | None = None,
+    doors: Iterable[APIRouter] = (),
 ) -> FastAPI:
     """Return the web application over *database*, for what *catalogue* says at that moment.
 
-    *api* are routes for programs, which `/openapi.json` describes.
+    *doors* are routes by which something comes in; `/openapi.json` describes those for programs.
     """
     app = FastAPI(title="tocsin", redoc_url=None)
-    if api is not None:
-        app.include_router(api)
+    for door in doors:
+        app.include_router(door)
     page_at = partial(app.api_route, methods=_READ, include_in_schema=False)
     shelf = Shelf(database)
     # Asked once: it looks at the store and the disk, and this part of it never changes.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from rules import Match
-from store import archive, outbox, schedule
+from store import archive, outbox, schedule, subscriptions
 from store.engine import Engine, StoreBusyError, StoreError, opened
 from store.nouns import (
     Attempt,
@@ -23,6 +23,7 @@ from store.nouns import (
     Source,
     SourceSpec,
     Stored,
+    Subscription,
     match_id,
 )
 
@@ -119,6 +120,48 @@ class Database:
         """Return what came of each source's polls on each day since then, by name."""
         with self._engine.reading() as session:
             return schedule.coverage(session, since)
+
+    # subscriptions to hubs
+
+    def subscription(self, source: str) -> Subscription | None:
+        """Return what was asked of the hub of *source*, if it names one."""
+        with self._engine.reading() as session:
+            return subscriptions.of_source(session, source)
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """Return what was asked of the hubs of the desk's sources."""
+        with self._engine.reading() as session:
+            return subscriptions.every(session)
+
+    def subscription_at(self, callback: str) -> Subscription | None:
+        """Return the subscription whose hub calls at *callback*."""
+        with self._engine.reading() as session:
+            return subscriptions.at(session, callback)
+
+    def due_subscriptions(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return up to *limit* sources whose hub is to be asked now."""
+        with self._engine.reading() as session:
+            return subscriptions.due(session, now, limit)
+
+    def subscription_asked(self, source: str, error: str, retry_at: datetime) -> None:
+        """Note that a hub was asked, and its refusal or ""; it is asked again at *retry_at*."""
+        with self._engine.writing() as session:
+            subscriptions.asked(session, source, error, retry_at)
+
+    def subscription_confirmed(self, callback: str, now: datetime, lease: timedelta) -> None:
+        """Note that a hub will push for so long."""
+        with self._engine.writing() as session:
+            subscriptions.confirmed(session, callback, now, lease)
+
+    def subscription_denied(self, callback: str, reason: str, retry_at: datetime) -> None:
+        """Note that a hub refuses; it is asked again at *retry_at*."""
+        with self._engine.writing() as session:
+            subscriptions.denied(session, callback, reason, retry_at)
+
+    def pushed(self, callback: str, now: datetime) -> None:
+        """Note that a hub pushed something."""
+        with self._engine.writing() as session:
+            subscriptions.pushed(session, callback, now)
 
     # polls
 

@@ -205,6 +205,35 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """Who pushes what is new in a feed (WebSub): the hub's address, and the feed's name there."""
+
+    address: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What was asked of the hub of a source.
+
+    It calls us at *callback*, and proves itself by *secret*. *due* is when it is
+    to be asked (again), *lease_until* how long it will push, *pushed_at* when it
+    did last; *error* is its refusal.
+    """
+
+    source: str
+    hub: str
+    topic: str
+    callback: str
+    secret: str
+    due: datetime
+    lease_until: datetime | None = None
+    pushed_at: datetime | None = None
+    failures: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What a good poll saw of its source's ways, beside entries.
 
@@ -212,6 +241,7 @@ class Seen:
     that nothing was left of what the poll before had shown, so that something
     may have come and gone between the two. *read* is False where the source said
     that nothing had changed: then what the document says is None or empty here.
+    *hub* pushes what is new.
     """
 
     read: bool = True
@@ -223,6 +253,7 @@ class Seen:
     overrun: bool = False
     rhythm: timedelta | None = None
     gap: timedelta | None = None
+    hub: Hub | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,23 @@ class SourceRow(SQLModel, table=True):
     took_us: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class SubscriptionRow(SQLModel, table=True):
+    """What was asked of the hub that a source names; *due* is when it is to be asked (again)."""
+
+    __tablename__ = "subscription"
+
+    source: str = Field(primary_key=True, foreign_key="source.name")
+    hub: str = Field(sa_type=Text)
+    topic: str = Field(sa_type=Text)
+    callback: str = Field(unique=True, index=True)
+    secret: str
+    due: datetime = _instant(index=True)
+    lease_until: datetime | None = _instant(null=True)
+    pushed_at: datetime | None = _instant(null=True)
+    failures: int = 0
+    error: str = Field(default="", sa_type=Text)
+
+
 class CoverageRow(SQLModel, table=True):
     """What came of the polls of a source on one day, in UTC."""
 

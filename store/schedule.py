@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, or_, select, update
 
-from store import values
+from store import subscriptions, values
 from store.condition import after
 from store.nouns import Claim, Coverage, Poll, Source, SourceSpec
 from store.rows import CoverageRow, SourceRow
@@ -137,6 +137,8 @@ def settle(session: Session, row: SourceRow, poll: Poll, new: int) -> None:
     row.token, row.lease_until = "", None
     row.sqlmodel_update(values.health(after(values.source(row), poll)))
     _cover(session, poll, new)
+    if poll.seen is not None and poll.seen.read and not poll.error:
+        subscriptions.take_in(session, poll.source, poll.seen.hub, poll.at)
 
 
 def _cover(session: Session, poll: Poll, new: int) -> None:

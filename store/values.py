@@ -17,10 +17,19 @@ from store.nouns import (
     Published,
     Source,
     SourceSpec,
+    Subscription,
     Validators,
     Wishes,
 )
-from store.rows import AttemptRow, DeliveryRow, EntryRow, MatchRow, RevisionRow, SourceRow
+from store.rows import (
+    AttemptRow,
+    DeliveryRow,
+    EntryRow,
+    MatchRow,
+    RevisionRow,
+    SourceRow,
+    SubscriptionRow,
+)
 
 T = TypeVar("T")
 
@@ -70,6 +79,11 @@ def described(spec: SourceSpec) -> dict[str, Any]:
         "enabled": spec.enabled,
         "listed": True,
     }
+
+
+def subscription(row: SubscriptionRow) -> Subscription:
+    """Return the subscription in *row*."""
+    return Subscription(**row.model_dump())
 
 
 def health(source: Source) -> dict[str, object]:

@@ -34,6 +34,7 @@ from watcher.pace import Pace
 from watcher.poll import LEASE, Poller
 from watcher.readers import Readers
 from watcher.settings import FILE as SETTINGS
+from watcher.subscribe import Subscriber
 from watcher.watch import changes
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ _MOST_DUE = 20_000
 _MOST_AT_ONCE = 500
 """So many polls wait for their turn at most; the next beat asks for more."""
 
+_MOST_HUBS = 100
 _PATIENT_TRIES = 40
 _BETWEEN_TRIES = 0.05
-_LIMITS = {"poll": 64, "drain": 64, "maintain": 1}
+_LIMITS = {"poll": 64, "drain": 64, "subscribe": 4, "maintain": 1}
 _QUIET_BEAT = timedelta(seconds=30)
 _log = structlog.get_logger("desk")
 
@@ -71,7 +73,12 @@ class App:
         self.outgoing = Outgoing(user_agent(VERSION, polling.contact))
         self.readers = Readers()
         self.engine = EmbeddedEngine(
-            {"poll": self._poll, "drain": self._drain, "maintain": self._maintain},
+            {
+                "poll": self._poll,
+                "drain": self._drain,
+                "subscribe": self._subscribe,
+                "maintain": self._maintain,
+            },
             self._due,
             limits=_LIMITS,
         )
@@ -87,6 +94,16 @@ class App:
         )
         self.drainer = Drainer(
             database, self.bridge, self.outgoing, lambda: self.state.endpoints, utc_now
+        )
+        self.subscriber = Subscriber(
+            database,
+            self.bridge,
+            self.outgoing,
+            self.readers,
+            self.poller,
+            lambda: self.state.catalogue.site.base_url,
+            utc_now,
+            self.hurry,
         )
         self._changed: dict[str, datetime] = {}
         self._hurried: set[str] = set()
@@ -158,6 +175,11 @@ class App:
             await asyncio.sleep(_BETWEEN_TRIES)
         return None
 
+    async def hurry(self, name: str) -> None:
+        """Look at a source now, due or not."""
+        self._hurried.add(name)
+        await self.engine.ring("poll", name)
+
     def source_names(self) -> frozenset[str]:
         """Return the names of the desk's sources."""
         return frozenset(spec.name for spec in self.state.sources)
@@ -176,8 +198,7 @@ class App:
             _report(before.problems, state.problems)
         for source in state.sources:
             if source.address and _touched(state.folder / source.address, paths):
-                self._hurried.add(source.name)
-                await self.engine.ring("poll", source.name)
+                await self.hurry(source.name)
 
     def _notice_settings(self) -> None:
         """Say once that edited settings wait for the next start."""
@@ -195,7 +216,12 @@ class App:
         fair = self.gatherer.hosts.fair((name, host_of(address)) for name, address in due)
         sources = fair[:_MOST_AT_ONCE]
         endpoints = await self.bridge(self.database.due_endpoints, now)
-        return [("poll", name) for name in sources] + [("drain", name) for name in endpoints]
+        hubs = await self.bridge(self.database.due_subscriptions, now, _MOST_HUBS)
+        return [
+            *(("poll", name) for name in sources),
+            *(("drain", name) for name in endpoints),
+            *(("subscribe", name) for name in hubs),
+        ]
 
     async def _poll(self, name: str) -> None:
         rules = self.state.book.rules
@@ -208,6 +234,9 @@ class App:
 
     async def _drain(self, name: str) -> None:
         await self.drainer.drain(name)
+
+    async def _subscribe(self, name: str) -> None:
+        await self.subscriber.subscribe(name)
 
     async def _maintain(self, task: str) -> None:
         if task == "rejudge":

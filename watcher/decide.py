@@ -61,11 +61,12 @@ def decide(
     seen: Seen | None = None,
     took: timedelta | None = None,
     gone: bool = False,
+    news: bool = False,
 ) -> Poll:
     """Return all that this look at the source changes.
 
     *entries* are what the source shows now; *known* is what the store has of
-    them. *pushed* entries were handed in by somebody, so that each is news.
+    them. *pushed* entries were handed in by somebody; each is *news* if they say so.
     *error* tells that it, or a part, could not be read, *gone* that it never will
     be. *seen* is what was seen of the source's ways, and *took* how long that took.
     """
@@ -78,7 +79,7 @@ def decide(
             continue
         verdict = _judged(placed, before, desk.rules)
         judged.append(verdict)
-        if before is not None or pushed or is_news(placed, source):
+        if before is not None or news or is_news(placed, source):
             owed.extend(_owed(verdict, before, desk, now))
     poll = Poll(
         source=source.name,

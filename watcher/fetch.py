@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from feeds.outgoing import Outgoing, OutgoingError, Reply
-from store import Source, Validators
+from store import Hub, Source, Validators
 from store.condition import moved_address
 from watcher.parse import Document
 
@@ -28,6 +28,7 @@ class Fetched:
     *validators* are what to ask with next time. *whole* tells that it was asked
     without conditions, *same* that its validators are those we had. *moved_to* is
     where it leads permanently, and *fresh_for* how long it says its answer is good.
+    *hub* is who pushes what is new, where its headers name one.
     """
 
     document: Document | None
@@ -36,6 +37,7 @@ class Fetched:
     same: bool = False
     moved_to: str = ""
     fresh_for: timedelta = timedelta()
+    hub: Hub | None = None
 
 
 class FetchError(Exception):
@@ -94,6 +96,7 @@ async def fetch(outgoing: Outgoing, source: Source, now: datetime) -> Fetched:
         same=_marks(validators) == _marks(had) != ("", ""),
         moved_to=moved_to,
         fresh_for=fresh_for,
+        hub=_hub(reply),
     )
 
 
@@ -101,6 +104,14 @@ def _is_to_be_asked_whole(source: Source, now: datetime) -> bool:
     """Tell whether to ask without conditions: now and then, and where they were not kept to."""
     last = source.asked_whole_at
     return source.distrusted or last is None or now - last >= WHOLE_EVERY
+
+
+def _hub(reply: Reply) -> Hub | None:
+    """Return the hub that a `Link` header names (WebSub, section 4)."""
+    links = reply.links
+    if "hub" not in links:
+        return None
+    return Hub(address=links["hub"], topic=links.get("self", reply.url))
 
 
 def _marks(validators: Validators) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from feeds.outgoing import Outgoing
 from rules import Entry
-from store import NO_WISHES, Source, Validators, Wishes
+from store import NO_WISHES, Hub, Source, Validators, Wishes
 from watcher.fetch import FetchError, fetch, fetch_page
 from watcher.hosts import Hosts, host_of
 from watcher.links import canonical
@@ -39,6 +39,7 @@ class Gathered:
     could not be read beside the entries that could. *moved_to* and *fresh_for*
     are what its server said, *wishes* what its feed asks for; *whole* tells that
     it was asked without conditions, *same* that its validators are the old ones.
+    *hub* is who pushes what is new.
     """
 
     validators: Validators
@@ -50,6 +51,7 @@ class Gathered:
     wishes: Wishes = NO_WISHES
     whole: bool = False
     same: bool = False
+    hub: Hub | None = None
 
 
 class Gatherer:
@@ -79,6 +81,7 @@ class Gatherer:
             fresh_for=fetched.fresh_for,
             whole=fetched.whole,
             same=fetched.same,
+            hub=fetched.hub or gathered.hub,
         )
 
     async def _read(self, source: Source, document: Document) -> Gathered:
@@ -93,7 +96,9 @@ class Gatherer:
         if source.spec.kind == "page" and not source.spec.links:
             # One page is one entry, wherever its server redirects to today.
             entries = tuple(replace(e, key=canonical(source.spec.address)) for e in entries)
-        return Gathered(entries=entries, validators=validators, wishes=parsed.wishes)
+        return Gathered(
+            entries=entries, validators=validators, wishes=parsed.wishes, hub=parsed.hub
+        )
 
     async def with_full_text(self, source: Source, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """Return *entries* with the text of the articles that they link to, where it is longer.

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from rules import Entry
-from store import Claim, Committed, Known, Poll
+from store import Claim, Committed, Known, Poll, Source
 from store.database import Database
 from watcher.bridge import Bridge
 from watcher.decide import Desk, decide
@@ -99,8 +99,13 @@ class Poller:
         finally:
             renewing.cancel()
 
-    async def push(self, name: str, entries: tuple[Entry, ...]) -> Polled | None:
-        """Take in *entries* that somebody handed in for the source *name*, as news."""
+    async def push(
+        self, name: str, entries: tuple[Entry, ...], *, news: bool = True
+    ) -> Polled | None:
+        """Take in *entries* that somebody handed in for the source *name*; None where it is busy.
+
+        Unless each is *news*, those alert that would have alerted had a poll found them.
+        """
         now = self._clock()
         claim = await self._bridge(self._database.claim, name, now, LEASE, due_only=False)
         if claim is None:
@@ -108,8 +113,17 @@ class Poller:
         at = claim.source.next_poll_at
         async with self._given_back(claim, at):
             known = await self._known(claim, entries)
+            entries = await self._completed(claim.source, entries, known)
             poll = await self._bridge(
-                decide, claim, entries, known, self._desk(), now=now, next_poll_at=at, pushed=True
+                decide,
+                claim,
+                entries,
+                known,
+                self._desk(),
+                now=now,
+                next_poll_at=at,
+                pushed=True,
+                news=news,
             )
         return await self._commit(poll)
 
@@ -118,10 +132,7 @@ class Poller:
         entries = gathered.entries
         known = await self._known(claim, entries)
         seen = seen_of(source, gathered, known, now)
-        if source.spec.full_text:
-            new = [entry for entry in entries if entry.key not in known]
-            full = {e.key: e for e in await self._gatherer.with_full_text(source, new)}
-            entries = tuple(full[entry.key] for entry in new)
+        entries = await self._completed(source, entries, known)
         least = max(seen.wishes.interval, gathered.fresh_for)
         gap = interval(source, seen.gap, self._pace, least)
         at = spread(now, gap, random.random())  # noqa: S311  jitter is no secret
@@ -139,6 +150,15 @@ class Poller:
             seen=seen,
             took=self._clock() - now,
         )
+
+    async def _completed(
+        self, source: Source, entries: tuple[Entry, ...], known: Mapping[str, Known]
+    ) -> tuple[Entry, ...]:
+        """Return *entries*, or for a source that asks for full texts the new ones with theirs."""
+        if not source.spec.full_text:
+            return entries
+        new = [entry for entry in entries if entry.key not in known]
+        return await self._gatherer.with_full_text(source, new)
 
     async def _known(self, claim: Claim, entries: tuple[Entry, ...]) -> Mapping[str, Known]:
         """Return what is stored of *entries*, under another guid too, by their present keys."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from feeds.api import router
+from feeds import api, websub
 from feeds.web import create_app
 from watcher.app import App, utc_now
 
@@ -50,7 +50,10 @@ async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
         lambda: app.state.catalogue,
         health=app.health,
         clock=utc_now,
-        api=router(app.state.settings.api_token, app.source_names, app.take_entries),
+        doors=(
+            api.router(app.state.settings.api_token, app.source_names, app.take_entries),
+            websub.router(app.subscriber),
+        ),
     )
     config = uvicorn.Config(
         web, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5

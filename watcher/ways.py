@@ -34,6 +34,7 @@ def seen_of(source: Source, gathered: Gathered, known: Mapping[str, Known], now:
         overrun=is_feed and had_some and len(entries) >= _WINDOW and not known,
         rhythm=longest,
         gap=usual if usual is not None else source.gap,
+        hub=gathered.hub if "://" in source.spec.address and not source.spec.links else None,
     )
 
 

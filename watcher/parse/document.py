@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from rules import Entry
-from store import NO_WISHES, Wishes
+from store import NO_WISHES, Hub, Wishes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +28,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """What a document says: its title, its entries, and when its feed asks not to be read."""
+    """What a document says: its title, its entries, when its feed asks not to be read, and who pushes it."""
 
     entries: tuple[Entry, ...]
     title: str = ""
     wishes: Wishes = NO_WISHES
+    hub: Hub | None = None
 
 
 class ParseError(Exception):

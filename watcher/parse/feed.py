@@ -12,7 +12,7 @@ from typing import Any
 import feedparser
 
 from rules import Entry
-from store import Wishes
+from store import Hub, Wishes
 from watcher.links import key_of
 from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.fields import absolute, instant, shown, shown_title, texts, told_apart
@@ -61,7 +61,16 @@ def parse_feed(document: Document) -> Parsed:
         entries=told_apart(entries),
         title=shown_title(read.feed.get("title")),
         wishes=_wishes(read.feed, document.body),
+        hub=_hub(read.feed.get("links", ()), document),
     )
+
+
+def _hub(links: Iterable[Any], document: Document) -> Hub | None:
+    """Return the hub that the feed's own links name, and what it calls itself."""
+    named = {link.get("rel"): link.get("href") for link in reversed(list(links))}
+    address = absolute(document.address, named.get("hub"))
+    topic = absolute(document.address, named.get("self")) or document.address
+    return Hub(address=address, topic=topic) if address else None
 
 
 def _wishes(feed: Any, body: bytes) -> Wishes:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rules import Entry
 from rules.visible import visible_text
+from store import Hub
 from watcher.links import key_of
 from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.feed import MOST_ENTRIES
@@ -35,7 +36,16 @@ def parse_json_feed(document: Document) -> Parsed:
         raise ParseError("the answer is JSON, but not a JSON Feed; give the address of a feed")
     items = [item for item in feed["items"][:MOST_ENTRIES] if isinstance(item, dict)]
     entries = told_apart([_entry(item, feed, document) for item in items])
-    return Parsed(entries=entries, title=shown_title(_text(feed.get("title"))))
+    title = shown_title(_text(feed.get("title")))
+    return Parsed(entries=entries, title=title, hub=_hub(feed, document))
+
+
+def _hub(feed: Mapping[str, Any], document: Document) -> Hub | None:
+    hubs = [hub for hub in _list(feed.get("hubs")) if isinstance(hub, dict)]
+    named = next((_text(h.get("url")) for h in hubs if _text(h.get("type")) == "WebSub"), "")
+    address = absolute(document.address, named)
+    topic = absolute(document.address, _text(feed.get("feed_url"))) or document.address
+    return Hub(address=address, topic=topic) if address else None
 
 
 def _entry(item: Mapping[str, Any], feed: Mapping[str, Any], document: Document) -> Entry:
