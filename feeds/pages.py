@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -81,17 +81,20 @@ class Pages:
         self,
         sources: Sequence[Source],
         covered: Mapping[str, Sequence[Coverage]],
+        pushed: Collection[str],
         now: datetime,
     ) -> str:
         """Return the page that shows each source and its health, those in trouble first.
 
-        *covered* are the days of each, by name.
+        *covered* are the days of each, by name, and *pushed* those whose hub pushes.
         """
         rows = [(source, condition(source, now)) for source in sources]
         rows.sort(key=lambda row: (not row[0].spec.enabled, not row[1].troubled, row[0].name))
         days = [(now - timedelta(days=ago)).date() for ago in reversed(range(DAYS))]
         by_day = {name: {one.day: one for one in ones} for name, ones in covered.items()}
-        return self._page("sources.html", "sources", rows=rows, days=days, covered=by_day)
+        return self._page(
+            "sources.html", "sources", rows=rows, days=days, covered=by_day, pushed=pushed
+        )
 
     def absent(self, title: str, text: str) -> str:
         """Return the page that says that something is not here."""

@@ -80,7 +80,7 @@ def _files(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
     yield "index.html", _bytes(pages.home(topics))
     yield (
         "sources/index.html",
-        _bytes(pages.sources(database.sources(), database.coverage(first_day(now)), now)),
+        _bytes(pages.sources(database.sources(), database.coverage(first_day(now)), (), now)),
     )
     yield "feeds.opml", opml_of(catalogue)
     yield "static/site.css", stylesheet()

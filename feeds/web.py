@@ -91,9 +91,9 @@ def create_app(
     @page_at("/sources")
     def sources() -> Response:
         now = clock()
-        return _page(
-            Pages(catalogue()).sources(database.sources(), database.coverage(first_day(now)), now)
-        )
+        pushed = {one.source for one in database.subscriptions() if one.is_held(now)}
+        covered = database.coverage(first_day(now))
+        return _page(Pages(catalogue()).sources(database.sources(), covered, pushed, now))
 
     @page_at("/feeds.opml")
     def opml(request: Request) -> Response:

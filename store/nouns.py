@@ -232,6 +232,10 @@ class Subscription:
     failures: int = 0
     error: str = ""
 
+    def is_held(self, now: datetime) -> bool:
+        """Tell whether the hub pushes now."""
+        return self.lease_until is not None and now < self.lease_until
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:

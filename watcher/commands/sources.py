@@ -17,6 +17,7 @@ from rich.markup import escape
 from feeds.opml import OpmlError, Subscription, parse_opml, render_opml
 from rules import DeskError
 from store import Source, SourceSpec
+from store import Subscription as AtHub
 from store.condition import condition, is_polled, moved_address
 from watcher.app import opened, utc_now
 from watcher.commands.errors import UsageError
@@ -38,9 +39,10 @@ def show(given: Path | None, *, json: bool) -> None:
     """Write each source, its health, and when it is read next."""
     with reading(given) as database:
         sources = database.sources()
+        hubs = {one.source: one for one in database.subscriptions()}
     now = utc_now()
     if json:
-        write_json([_as_json(source, now) for source in sources])
+        write_json([_as_json(source, hubs.get(source.name), now) for source in sources])
         return
     rows = [
         (
@@ -50,7 +52,7 @@ def show(given: Path | None, *, json: bool) -> None:
             str(source.entries),
             moment(source.newest_at),
             moment(source.succeeded_at),
-            moment(source.next_poll_at) if is_polled(source) else "–",
+            _next(source, hubs.get(source.name), now),
         )
         for source in sources
     ]
@@ -58,7 +60,14 @@ def show(given: Path | None, *, json: bool) -> None:
     write_table(headings, rows, empty="There are no sources.")
 
 
-def _as_json(source: Source, now: datetime) -> dict[str, object]:
+def _next(source: Source, hub: AtHub | None, now: datetime) -> str:
+    if not is_polled(source):
+        return "–"
+    pushed = hub is not None and hub.is_held(now)
+    return moment(source.next_poll_at) + (", or pushed" if pushed else "")
+
+
+def _as_json(source: Source, hub: AtHub | None, now: datetime) -> dict[str, object]:
     found = condition(source, now)
     return {
         "state": found.state,
@@ -78,6 +87,13 @@ def _as_json(source: Source, now: datetime) -> dict[str, object]:
         "newest": source.newest_at,
         "moved_to": moved_address(source, now),
         "next_poll": source.next_poll_at if is_polled(source) else None,
+        "hub": hub
+        and {
+            "address": hub.hub,
+            "until": hub.lease_until,
+            "pushed": hub.pushed_at,
+            "error": hub.error,
+        },
     }
 
 
