@@ -130,9 +130,10 @@ def test_news_is_what_came_after_the_source_was_added(
     assert is_news(an_entry(published=published), source) is news
 
 
-def test_what_is_handed_in_is_always_news() -> None:
+def test_what_programs_hand_in_is_news_and_a_hubs_push_of_the_backlog_is_not() -> None:
     old = an_entry(published=NOON - 900 * HOUR)
-    assert len(decided(old, source=a_polled(), pushed=True).owed) == 1
+    assert len(decided(old, source=a_polled(), pushed=True, news=True).owed) == 1
+    assert not decided(old, source=a_polled(), pushed=True, news=False).owed
 
 
 def test_what_claims_to_come_from_the_future_was_published_now() -> None:
