@@ -20,13 +20,17 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """What is published at this moment; *retired* are the rules that there were once."""
+    """What is published at this moment; *retired* are the rules that there were once.
+
+    *hubs* are the addresses of the WebSub hubs that tell subscribers of changes.
+    """
 
     site: Site
     rules: Mapping[str, Rule]
     feeds: Mapping[str, Feed]
     problems: tuple[Problem, ...] = ()
     retired: frozenset[str] = frozenset()
+    hubs: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -37,6 +41,7 @@ class Catalogue:
         *,
         problems: tuple[Problem, ...] = (),
         retired: frozenset[str] = frozenset(),
+        hubs: tuple[str, ...] = (),
     ) -> Catalogue:
         """Return the catalogue with a feed for each rule, the *combined* ones, and `all`."""
         feeds = {
@@ -45,4 +50,6 @@ class Catalogue:
         }
         feeds |= {feed.name: feed for feed in combined}
         feeds["all"] = Feed(name="all", title=site.title, rules=tuple(rules))
-        return cls(site=site, rules=rules, feeds=feeds, problems=problems, retired=retired)
+        return cls(
+            site=site, rules=rules, feeds=feeds, problems=problems, retired=retired, hubs=hubs
+        )

@@ -49,7 +49,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """A feed as every format shows it; *address* is its own without the format's ending."""
+    """A feed as every format shows it; *address* is its own without the format's ending.
+
+    *hubs* are the addresses of the WebSub hubs that tell of its changes.
+    """
 
     feed: Feed
     title: str
@@ -60,6 +63,7 @@ class Channel:
     language: str
     updated: datetime
     items: tuple[Item, ...]
+    hubs: tuple[str, ...] = ()
 
 
 def channel(feed: Feed, matches: Iterable[Published], catalogue: Catalogue) -> Channel:
@@ -79,6 +83,7 @@ def channel(feed: Feed, matches: Iterable[Published], catalogue: Catalogue) -> C
         language=language(languages[0]) if len(languages) == 1 else "",
         updated=max((item.updated for item in items), default=NEVER),
         items=items,
+        hubs=catalogue.hubs,
     )
 
 

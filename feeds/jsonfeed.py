@@ -21,6 +21,11 @@ def json_feed(channel: Channel) -> bytes:
         "description": channel.description,
         "authors": [{"name": channel.publisher}],
         **({"language": channel.language} if channel.language else {}),
+        **(
+            {"hubs": [{"type": "WebSub", "url": hub} for hub in channel.hubs]}
+            if channel.hubs
+            else {}
+        ),
         "items": [_item(item, channel.address) for item in channel.items],
     }
     return json.dumps(feed, ensure_ascii=False, indent=1).encode()

@@ -24,6 +24,7 @@ from lxml import etree
 
 from feeds.items import Channel, Item
 
+_ATOM = "http://www.w3.org/2005/Atom"
 _DC = "http://purl.org/dc/elements/1.1/"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _TITLE = re.compile(rb"(?<=<title>)[^<]*")
@@ -98,8 +99,15 @@ class _Whole(BaseExtension):  # type: ignore[misc]  # feedgen has no types
     def extend_ns(self) -> dict[str, str]:
         return {"dc": _DC}
 
+    def extend_atom(self, feed: Any) -> Any:
+        for hub in self.channel.hubs:
+            _add(feed, "link", rel="hub", href=hub)
+        return feed
+
     def extend_rss(self, feed: Any) -> Any:
         _add(feed[0], "lastBuildDate", _rfc822(self.channel.updated))
+        for hub in self.channel.hubs:
+            _add(feed[0], f"{{{_ATOM}}}link", rel="hub", href=hub)
         return feed
 
 

@@ -55,7 +55,7 @@ class Shelf:
     def feed(self, catalogue: Catalogue, feed: Feed, ending: str) -> Rendered:
         """Return *feed* in the format with that *ending*, as the store has it now."""
         version = self._database.feed_version(feed.rules)
-        state = (version, feed, catalogue.site, tuple(_shown(catalogue, feed)))
+        state = (version, feed, catalogue.site, catalogue.hubs, tuple(_shown(catalogue, feed)))
         kept = self._kept.get((feed.name, ending))
         if kept and kept[0] == state:
             return kept[1]

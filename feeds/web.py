@@ -109,7 +109,7 @@ def create_app(
         if found is None or ending not in RENDERERS:
             return _absent(published, "feed", name if ending in RENDERERS else file)
         answer = _served(request, shelf.feed(published, found, ending))
-        answer.headers["link"] = f'<{_address(published, found, ending)}>; rel="self"'
+        answer.headers["link"] = _links(published, found, ending)
         return answer
 
     @page_at("/static/site.css")
@@ -135,8 +135,10 @@ def create_app(
     return app
 
 
-def _address(catalogue: Catalogue, feed: Feed, ending: str) -> str:
-    return f"{catalogue.site.base_url}/feeds/{feed.name}.{ending}"
+def _links(catalogue: Catalogue, feed: Feed, ending: str) -> str:
+    """Return the Link header of a feed (RFC 8288): itself, and its hubs (WebSub, section 4)."""
+    itself = f'<{catalogue.site.base_url}/feeds/{feed.name}.{ending}>; rel="self"'
+    return ", ".join((itself, *(f'<{hub}>; rel="hub"' for hub in catalogue.hubs)))
 
 
 def _page(text: str, status: int = 200) -> Response:

@@ -91,6 +91,20 @@ def test_every_feed_is_served_in_its_own_type(desk: Desk, ending: str) -> None:
         assert answer.headers["cache-control"] == "public, max-age=60"
 
 
+def test_hubs_are_named_in_the_header_and_in_every_format(desk: Desk) -> None:
+    hub = f"{BASE}/hub"
+    desk.catalogue = replace(desk.catalogue, hubs=(hub,))
+    for ending in ("rss", "atom", "json"):
+        answer = desk.client.get(f"/feeds/law-32108.{ending}")
+        itself = f'<{BASE}/feeds/law-32108.{ending}>; rel="self"'
+        assert answer.headers["link"] == f'{itself}, <{hub}>; rel="hub"'
+        if ending == "json":
+            assert answer.json()["hubs"] == [{"type": "WebSub", "url": hub}]
+        else:
+            links = feedparser.parse(io.BytesIO(answer.content)).feed.links
+            assert [link.href for link in links if link.rel == "hub"] == [hub]
+
+
 def test_a_feed_keeps_its_tag_over_restarts_while_nothing_changes(desk: Desk) -> None:
     first = desk.client.get(FEED)
     desk.database.close()
