@@ -13,6 +13,8 @@ from store.nouns import (
     DeliveryState,
     Endpoint,
     EndpointSpec,
+    Event,
+    EventKind,
     Feed,
     Hub,
     Judged,
@@ -30,6 +32,7 @@ from store.nouns import (
     Wishes,
     delivery_id,
     entry_id,
+    event_id,
     match_id,
 )
 
@@ -44,6 +47,8 @@ __all__ = [
     "DeliveryState",
     "Endpoint",
     "EndpointSpec",
+    "Event",
+    "EventKind",
     "Feed",
     "Hub",
     "Judged",
@@ -61,5 +66,6 @@ __all__ = [
     "Wishes",
     "delivery_id",
     "entry_id",
+    "event_id",
     "match_id",
 ]

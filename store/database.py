@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from rules import Match
-from store import archive, outbox, schedule, subscriptions
+from store import archive, events, outbox, schedule, subscriptions
 from store.engine import Engine, StoreBusyError, StoreError, opened
 from store.nouns import (
     Attempt,
@@ -16,6 +16,7 @@ from store.nouns import (
     Delivery,
     DeliveryState,
     Endpoint,
+    Event,
     Known,
     Owed,
     Poll,
@@ -202,12 +203,26 @@ class Database:
             owed = outbox.owe(session, wanted, numbers, poll.at)
             rung = [delivery.endpoint for delivery in owed if delivery.state == "due"]
             schedule.settle(session, source, poll, new)
+            for event in poll.events:
+                events.note(session, event)
             return Committed(
                 new=new,
                 revised=len(poll.judged) - new,
                 matched=matched,
                 endpoints=tuple(dict.fromkeys(rung)),
             )
+
+    # what happened to the desk itself
+
+    def note(self, event: Event) -> None:
+        """Store what the health feed is to tell, unless the last word on its subject was the same."""
+        with self._engine.writing() as session:
+            events.note(session, event)
+
+    def events(self, limit: int) -> tuple[Event, ...]:
+        """Return the latest events, newest first."""
+        with self._engine.reading() as session:
+            return events.latest(session, limit)
 
     # rules and matches
 

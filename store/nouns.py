@@ -32,6 +32,11 @@ def delivery_id(event: str, subject: str, endpoint: str) -> str:
     return f"msg_{_uuid('delivery', event, subject, endpoint).hex}"
 
 
+def event_id(event: Event) -> str:
+    """Return the id of a stored event."""
+    return str(_uuid("event", event.kind, event.about, event.at.isoformat()))
+
+
 def _uuid(*parts: str) -> uuid.UUID:
     # A guid may hold halves of characters, which have no bytes in UTF-8.
     name = "\x00".join(parts).encode("utf-8", "backslashreplace").decode()
@@ -271,13 +276,43 @@ class Coverage:
     overrun: int = 0
 
 
+EventKind = Literal[
+    "source.failing",
+    "source.recovered",
+    "endpoint.disabled",
+    "endpoint.enabled",
+    "desk.refused",
+    "desk.mended",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to the desk itself, as its health feed tells it.
+
+    *about* names the source, the endpoint or the file, and *words* say what and
+    why, for a person.
+    """
+
+    kind: EventKind
+    about: str
+    words: str
+    at: datetime
+
+    @property
+    def field(self) -> str:
+        """Return what it is about: a source, an endpoint or the desk."""
+        return self.kind.partition(".")[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
     """One look at a source and all that it changed; committed whole or not at all.
 
     *validators* None keeps those that are stored. *error* is empty for a
     poll that succeeded. *seen* is what was seen of the source's ways. *pushed*
-    entries were handed in: of the source itself that tells nothing.
+    entries were handed in: of the source itself that tells nothing. *events* are
+    what the desk's health feed tells of it.
     """
 
     source: str
@@ -292,6 +327,7 @@ class Poll:
     seen: Seen | None = None
     took: timedelta | None = None
     pushed: bool = False
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

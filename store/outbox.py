@@ -11,8 +11,8 @@ from typing import Any, Literal
 from sqlalchemy import func
 from sqlmodel import Session, col, or_, select, update
 
-from store import values
-from store.nouns import Attempt, Delivery, DeliveryState, Endpoint, Owed
+from store import events, values
+from store.nouns import Attempt, Delivery, DeliveryState, Endpoint, Event, Owed
 from store.rows import AttemptRow, DeliveryRow, EndpointRow
 
 Outcome = Literal["delivered", "retry", "failed", "gone"]
@@ -186,6 +186,8 @@ def settle(
         row.due = retry_at
     if outcome == "gone":
         endpoint.disabled = GONE
+        disabled = Event(kind="endpoint.disabled", about=row.endpoint, words=GONE, at=attempt.at)
+        events.note(session, disabled)
     if endpoint.disabled:
         session.flush()
         _move(session, row.endpoint, "due", "held")
@@ -223,6 +225,9 @@ def enable(session: Session, name: str, now: datetime) -> int | None:
     row = session.get(EndpointRow, name)
     if row is None or not row.listed:
         return None
+    if row.disabled:
+        words = "what was held for it is sent now"
+        events.note(session, Event(kind="endpoint.enabled", about=name, words=words, at=now))
     row.disabled, row.failures, row.failing_since = "", 0, None
     session.flush()
     return _move(session, name, "held", "due", due=now, attempts=0)

@@ -234,3 +234,15 @@ class AttemptRow(SQLModel, table=True):
     status: int | None = None
     error: str = ""
     response: str = Field(default="", sa_type=Text)
+
+
+class EventRow(SQLModel, table=True):
+    """Something that happened to the desk itself."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_about_at", "about", "at"),)
+
+    at: datetime = Field(sa_column=Column(Instant, primary_key=True, autoincrement=False))
+    kind: str
+    about: str = Field(sa_type=Text)
+    words: str = Field(sa_type=Text)

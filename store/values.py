@@ -13,6 +13,7 @@ from rules import Because, Entry
 from store.nouns import (
     Attempt,
     Delivery,
+    Event,
     Moved,
     Published,
     Source,
@@ -25,6 +26,7 @@ from store.rows import (
     AttemptRow,
     DeliveryRow,
     EntryRow,
+    EventRow,
     MatchRow,
     RevisionRow,
     SourceRow,
@@ -251,6 +253,12 @@ def published(match: MatchRow, row: EntryRow, texts: RevisionRow) -> Published:
         updated_at=match.updated_at,
         lost=match.lost,
     )
+
+
+def event(row: EventRow) -> Event:
+    """Return the event in *row*."""
+    kind: Any = row.kind
+    return Event(kind=kind, about=row.about, words=row.words, at=row.at)
 
 
 def delivery(row: DeliveryRow, log: Iterable[AttemptRow] = ()) -> Delivery:

@@ -11,6 +11,8 @@ from rules import Entry, Match, RuleSet
 from store import (
     Claim,
     EndpointSpec,
+    Event,
+    EventKind,
     Judged,
     Known,
     Owed,
@@ -95,7 +97,12 @@ def decide(
         pushed=pushed,
         gone=gone,
     )
-    return poll if pushed else replace(poll, owed=(*owed, *_of_state(source, poll, desk)))
+    event = None if pushed else _change_of_state(source, poll)
+    if event is None:
+        return poll
+    failures = source.failures + 1 if poll.error else 0
+    told = _told(source, event, failures, desk)
+    return replace(poll, owed=(*owed, *told), events=(event,))
 
 
 def is_news(entry: Entry, source: Source) -> bool:
@@ -182,41 +189,44 @@ def _payload(
     )
 
 
-def _of_state(source: Source, poll: Poll, desk: Desk) -> Iterable[Owed]:
-    """Return what is owed where *poll* shows that a source got into trouble, or out of it."""
+def _change_of_state(source: Source, poll: Poll) -> Event | None:
+    """Return what *poll* shows of a source that got into trouble, or out of it."""
     left = after(source, poll)
     was, is_now = condition(source, source.polled_at or poll.at), condition(left, poll.at)
     long_failing = source.failures >= FAILING_AFTER
     if left.error:
         told = left.gone or left.failures == FAILING_AFTER
-        return _failing(source, left.error, left.failures, desk, poll.at) if told else ()
+        return _event("source.failing", source, left.error, poll.at) if told else None
     if is_now.troubled:
         told = is_now.state != was.state
-        return _failing(source, str(is_now), 0, desk, poll.at) if told else ()
+        return _event("source.failing", source, str(is_now), poll.at) if told else None
     if long_failing or (was.troubled and not source.error):
-        body = payload.source_recovered(source=source, now=poll.at, base_url=desk.base_url)
-        return _of_source("source.recovered", source, body, desk, poll.at)
-    return ()
+        return _event("source.recovered", source, f"it was {was}", poll.at)
+    return None
 
 
-def _failing(
-    source: Source, error: str, failures: int, desk: Desk, now: datetime
-) -> Iterable[Owed]:
-    body = payload.source_failing(
-        source=source, error=error, failures=failures, now=now, base_url=desk.base_url
-    )
-    return _of_source("source.failing", source, body, desk, now)
+def _event(kind: EventKind, source: Source, words: str, at: datetime) -> Event:
+    return Event(kind=kind, about=source.name, words=words, at=at)
 
 
-def _of_source(
-    event: str, source: Source, body: Mapping[str, object], desk: Desk, now: datetime
-) -> Iterable[Owed]:
+def _told(source: Source, event: Event, failures: int, desk: Desk) -> Iterable[Owed]:
+    """Return *event* as it is owed to the endpoints that want it."""
+    if event.kind == "source.failing":
+        body = payload.source_failing(
+            source=source,
+            error=event.words,
+            failures=failures,
+            now=event.at,
+            base_url=desk.base_url,
+        )
+    else:
+        body = payload.source_recovered(source=source, now=event.at, base_url=desk.base_url)
     return [
         Owed(
-            id=delivery_id(event, f"{source.name} {now.isoformat()}", endpoint),
+            id=delivery_id(event.kind, f"{source.name} {event.at.isoformat()}", endpoint),
             endpoint=endpoint,
-            event=event,
+            event=event.kind,
             payload=body,
         )
-        for endpoint in desk.subscribers(event)
+        for endpoint in desk.subscribers(event.kind)
     ]

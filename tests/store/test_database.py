@@ -18,7 +18,18 @@ from sqlmodel import SQLModel
 
 import store.rows
 from rules import Match
-from store import Attempt, Claim, Judged, Owed, Poll, SourceSpec, Validators, match_id
+from store import (
+    Attempt,
+    Claim,
+    Event,
+    Judged,
+    Owed,
+    Poll,
+    SourceSpec,
+    Validators,
+    events,
+    match_id,
+)
 from store.database import Database, StoreBusyError, StoreError
 from store.engine import HEAD
 from tests.builders import NOON, a_match, a_place, a_source, an_entry, judged, owed
@@ -588,3 +599,55 @@ def test_a_claim_that_is_renewed_lasts_and_a_lost_one_cannot_be(database: Databa
     much_later = NOON + 6 * MINUTE
     assert database.claim("green-left", much_later, MINUTE, due_only=False) is not None
     assert not database.renew(held, much_later)
+
+
+def an_event(words: str = "no answer", *, kind="source.failing", about="rpp", at=NOON) -> Event:
+    return Event(kind=kind, about=about, words=words, at=at)
+
+
+def test_events_are_told_newest_first_at_instants_of_their_own(database: Database) -> None:
+    told = [an_event(), an_event(about="andina"), an_event(kind="source.recovered", words="")]
+    for event in told:
+        database.note(event)
+    found = database.events(10)
+    assert [(one.kind, one.about) for one in found] == [
+        (one.kind, one.about) for one in reversed(told)
+    ]
+    assert len({one.at for one in found}) == 3
+
+
+def test_the_same_word_on_the_same_subject_is_not_told_twice_in_a_row(database: Database) -> None:
+    database.note(an_event())
+    database.note(an_event(at=NOON + MINUTE))
+    database.note(an_event(kind="endpoint.disabled"))
+    assert len(database.events(10)) == 2
+    database.note(an_event(kind="source.recovered", words="", at=NOON + 2 * MINUTE))
+    database.note(an_event(at=NOON + 3 * MINUTE))
+    assert [one.kind for one in database.events(2)] == ["source.failing", "source.recovered"]
+
+
+def test_the_latest_thousand_events_are_kept(database: Database, monkeypatch) -> None:
+    monkeypatch.setattr(events, "KEPT", 3)
+    for number in range(5):
+        database.note(an_event(f"\x00{number}", at=NOON + number * MINUTE))
+    assert [one.words for one in database.events(10)] == ["\ufffd4", "\ufffd3", "\ufffd2"]
+
+
+def test_what_a_poll_tells_of_its_source_is_stored_with_it(database: Database) -> None:
+    claim = claimed(database)
+    database.commit(a_poll(claim, events=(an_event(),), error="no answer"))
+    database.commit(a_poll(claim, events=(an_event("another"),)))
+    assert [one.words for one in database.events(10)] == ["no answer"]
+
+
+def test_an_endpoint_that_is_disabled_or_enabled_is_told(database: Database) -> None:
+    verdict = judged(an_entry(), a_match())
+    committed(database, verdict, deliveries=(owed(verdict),))
+    (held,) = database.claim_deliveries("newsroom", NOON, MINUTE, 4)
+    database.settle(held, an_attempt(410), outcome="gone", retry_at=None)
+    database.enable_endpoint("newsroom", NOON + MINUTE)
+    database.enable_endpoint("newsroom", NOON + MINUTE)
+    assert [(one.kind, one.about) for one in database.events(10)] == [
+        ("endpoint.enabled", "newsroom"),
+        ("endpoint.disabled", "newsroom"),
+    ]

@@ -68,6 +68,10 @@ async def test_a_feed_that_shows_nothing_any_more_is_told_at_its_second_poll(
         await polled(app, "news")
         assert condition(source(app), clock.now).state == "well"
         assert told(app)[1:] == [("source.recovered", "")]
+        assert [(one.kind, one.about) for one in app.database.events(10)] == [
+            ("source.recovered", "news"),
+            ("source.failing", "news"),
+        ]
 
 
 @in_loop
