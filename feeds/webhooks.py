@@ -1,15 +1,11 @@
-"""Signs deliveries and sends them, after Standard Webhooks 1.0.0."""
+"""The sender of webhooks: signs deliveries and posts them, after Standard Webhooks 1.0.0."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import random as chance
-import re
 import secrets as entropy
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Literal
@@ -17,38 +13,12 @@ from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
-from feeds.outgoing import LONGEST_WAIT, Outgoing, OutgoingError, Reply
-from store import Attempt, Delivery, EndpointSpec
-
-STEPS = (
-    timedelta(0),
-    timedelta(seconds=5),
-    timedelta(minutes=5),
-    timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=5),
-    timedelta(hours=10),
-    timedelta(hours=14),
-    timedelta(hours=20),
-    timedelta(hours=24),
-)
-"""How long to wait before each try, counted from the try before it."""
-
+from feeds.outgoing import Outgoing, Reply
+from feeds.sending import Answer, logged
+from store import Delivery, EndpointSpec
 
 _PREFIX = "whsec_"
 _SHORTEST, _LONGEST = 24, 64
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-Outcome = Literal["delivered", "retry", "failed", "gone"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """How one try went: its record, and what becomes of the delivery."""
-
-    attempt: Attempt
-    outcome: Outcome
-    retry_at: datetime | None = None
 
 
 def new_secret() -> str:
@@ -94,87 +64,41 @@ def sign(secrets: Sequence[str], webhook_id: str, at: datetime, body: bytes) -> 
     }
 
 
-def next_attempt(
-    attempts: int,
-    now: datetime,
-    *,
-    retry_after: timedelta | None = None,
-    random: Callable[[], float] = chance.random,
-) -> datetime | None:
-    """Return when to try a delivery again after *attempts* tries, or None to give up.
-
-    The schedule is that of Standard Webhooks 1.0.0: ten tries over 75 h 35 min, each
-    delayed further by up to a tenth at random. *retry_after*, what the receiver
-    asked for, only lengthens a wait, up to 24 h. *random* gives numbers in [0, 1).
-
-    >>> next_attempt(10, datetime(2026, 11, 24, tzinfo=UTC)) is None
-    True
-    """
-    if attempts >= len(STEPS):
-        return None
-    wait = STEPS[attempts] * (1 + random() / 10)
-    asked = min(retry_after or timedelta(0), LONGEST_WAIT)
-    return now + max(wait, asked)
-
-
-async def send(
-    outgoing: Outgoing,
-    endpoint: EndpointSpec,
-    delivery: Delivery,
-    now: datetime,
-    *,
-    random: Callable[[], float] = chance.random,
-) -> Sent:
-    """Return how one try of *delivery* went; whatever the world does, it raises nothing.
+class Webhooks:
+    """The Sender of webhooks: signs, posts, and judges the answer.
 
     2xx is an arrival, and 410 says that the endpoint is gone. All else, redirects
-    too, is tried again by the schedule, until its last step. *now* is the true time:
-    it is signed, and receivers refuse what is five minutes off.
+    too, is refused. An endpoint without secrets gets no signature.
     """
-    headers = {
-        "content-type": "application/json",
-        **sign(endpoint.secrets, delivery.id, now, delivery.body),
-    }
-    begun = time.monotonic()
-    try:
-        answer: Reply | OutgoingError = await outgoing.post(
-            endpoint.url, headers=headers, body=delivery.body, allow_private=endpoint.allow_private
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+
+    async def __call__(self, endpoint: EndpointSpec, delivery: Delivery, now: datetime) -> Answer:
+        """Return what the receiver answered; raise OutgoingError where it did not.
+
+        *now* is signed, and receivers refuse what is five minutes off.
+        """
+        signed = sign(endpoint.secrets, delivery.id, now, delivery.body) if endpoint.secrets else {}
+        reply = await self._outgoing.post(
+            endpoint.url,
+            headers={"content-type": delivery.content_type, **delivery.headers, **signed},
+            body=delivery.body,
+            allow_private=endpoint.allow_private,
         )
-    except OutgoingError as error:
-        answer = error
-    took = timedelta(seconds=time.monotonic() - begun)
-    return _judged(answer, endpoint, delivery.attempts + 1, now, took, random)
+        return Answer(
+            verdict=_verdict(reply.status),
+            status=reply.status,
+            error=_error(reply),
+            response=_shown(reply, endpoint.secrets),
+            retry_after=_retry_after(reply, now),
+        )
 
 
-def _judged(
-    answer: Reply | OutgoingError,
-    endpoint: EndpointSpec,
-    number: int,
-    now: datetime,
-    took: timedelta,
-    random: Callable[[], float],
-) -> Sent:
-    if isinstance(answer, OutgoingError):
-        attempt = Attempt(number=number, at=now, took=took, status=None, error=str(answer))
-        return _again(attempt, next_attempt(number, now + took, random=random))
-    attempt = Attempt(
-        number=number,
-        at=now,
-        took=took,
-        status=answer.status,
-        error=_error(answer),
-        response=_shown(answer, endpoint.secrets),
-    )
-    if 200 <= answer.status < 300:
-        return Sent(attempt=attempt, outcome="delivered")
-    if answer.status == HTTPStatus.GONE:
-        return Sent(attempt=attempt, outcome="gone")
-    wait = _retry_after(answer, now + took)
-    return _again(attempt, next_attempt(number, now + took, retry_after=wait, random=random))
-
-
-def _again(attempt: Attempt, retry_at: datetime | None) -> Sent:
-    return Sent(attempt=attempt, outcome="retry" if retry_at else "failed", retry_at=retry_at)
+def _verdict(status: int) -> Literal["taken", "refused", "gone"]:
+    if 200 <= status < 300:
+        return "taken"
+    return "gone" if status == HTTPStatus.GONE else "refused"
 
 
 def _error(reply: Reply) -> str:
@@ -190,18 +114,33 @@ def _redirected(reply: Reply) -> str:
         host = urlsplit(reply.headers.get("location", "")).hostname
     except ValueError:
         host = None
-    return _UNPRINTABLE.sub("�", host) if host else "another path"
+    return logged(host) if host else "another path"
+
+
+_SHOWN_HEADERS = ("content-type", "date", "retry-after", "server", "via", "x-request-id")
+"""What helps to find the request in the receiver's log, or who stands before it."""
+
+_LONGEST_HEADER = 200
 
 
 def _shown(reply: Reply, secrets: Sequence[str]) -> str:
-    """Return the status line and the start of the body, fit for a log and without secrets."""
-    head = f"{reply.status} {_phrase(reply.status)}".rstrip()
-    text = reply.body.decode("utf-8", "replace")
+    """Return status line, some headers and the start of the body, for the log."""
+    head = [f"{reply.status} {_phrase(reply.status)}".rstrip()]
+    head += [
+        f"{name}: {reply.headers[name][:_LONGEST_HEADER]}"
+        for name in _SHOWN_HEADERS
+        if name in reply.headers
+    ]
+    body = reply.body.decode("utf-8", "replace")
+    return logged("\n".join([*head, "", body] if body else head), _spellings(secrets))
+
+
+def _spellings(secrets: Sequence[str]) -> Iterator[str]:
+    """Yield how a receiver may repeat *secrets*: with or without what stands around the key."""
     for secret in secrets:
-        # A receiver may repeat it with or without what stands around the key itself.
         key = secret.removeprefix(_PREFIX).rstrip("=")
-        text = re.sub(f"(?:{_PREFIX})?{re.escape(key)}=*", "[secret]", text) if key else text
-    return _UNPRINTABLE.sub("�", f"{head}\n\n{text}" if text else head)
+        padded = key + "=" * (-len(key) % 4)
+        yield from (_PREFIX + padded, padded, _PREFIX + key, key)
 
 
 def _phrase(status: int) -> str:

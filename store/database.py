@@ -292,6 +292,16 @@ class Database:
         with self._engine.writing() as session:
             outbox.sync(session, names)
 
+    def enlist_endpoint(self, name: str, owner: str) -> None:
+        """Make *name* an endpoint that no desk names, but *owner*, a part of us, answers for."""
+        with self._engine.writing() as session:
+            outbox.enlist(session, name, owner)
+
+    def delist_endpoint(self, name: str) -> None:
+        """Send no more to an endpoint that its owner gave up."""
+        with self._engine.writing() as session:
+            outbox.delist(session, name)
+
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the desk's endpoints with what they are owed, by name."""
         with self._engine.reading() as session:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from rules import Because, Entry, Match
 
+JSON_TYPE = "application/json"
 _NAMESPACE = uuid.UUID("3f1d1c0a-6c0c-5e0b-9c33-d2d6b7a1f5e4")
 
 
@@ -199,14 +200,19 @@ class Owed:
 
     *payload* is the JSON object that the endpoint will get. Where *match* is
     given, the store writes the match's sequence number into
-    `payload["data"]["seq"]` before it freezes the bytes.
+    `payload["data"]["seq"]` before it freezes the bytes. Where *body* is given,
+    those bytes are sent, and *payload* is not looked at. *content_type* and
+    *headers* go with every try.
     """
 
     id: str
     endpoint: str
     event: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(default_factory=dict)
     match: str = ""
+    body: bytes | None = None
+    content_type: str = JSON_TYPE
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,10 +380,15 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
-    """An endpoint as the desk describes it; *secrets* are the active `whsec_` signing keys."""
+    """An endpoint as the desk, or whoever enlisted it, describes it.
+
+    *kind* chooses how a try goes out (`feeds.sending.Sender`). *secrets* are the
+    active `whsec_` signing keys.
+    """
 
     name: str
     url: str
+    kind: str = "webhook"
     secrets: tuple[str, ...] = field(default=(), repr=False)
     events: tuple[str, ...] = ("match.created",)
     allow_private: bool = False
@@ -417,6 +428,8 @@ class Attempt:
 class Delivery:
     """One match (or test) owed to one endpoint; *body* are the frozen bytes of its payload.
 
+    *content_type* and *headers*, lower-case names, go with it in every try.
+
     state: due (will be tried at *due*), delivered, held (the endpoint is
     disabled), failed (every try of the schedule was used).
     """
@@ -429,6 +442,8 @@ class Delivery:
     state: DeliveryState
     created_at: datetime
     due: datetime
+    content_type: str = JSON_TYPE
+    headers: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 0
     token: str = ""
     delivered_at: datetime | None = None

@@ -17,18 +17,39 @@ from store.rows import AttemptRow, DeliveryRow, EndpointRow
 
 Outcome = Literal["delivered", "retry", "failed", "gone"]
 
+DESK = "desk"
+"""The owner of the endpoints that tocsin.toml names."""
+
 GONE = "it answered 410 Gone"
 
 
 def sync(session: Session, names: Sequence[str]) -> None:
-    """Make the stored endpoints those of the desk; what one was owed is kept."""
-    rows = {row.name: row for row in session.exec(select(EndpointRow))}
+    """Make the desk's stored endpoints those of *names*; what one was owed is kept.
+
+    Those of another owner stay as they are.
+    """
+    mine = select(EndpointRow).where(EndpointRow.owner == DESK)
+    rows = {row.name: row for row in session.exec(mine)}
     for name in names:
         if (row := rows.pop(name, None)) is None:
             session.add(EndpointRow(name=name))
         else:
             row.listed = True
     for row in rows.values():
+        row.listed = False
+
+
+def enlist(session: Session, name: str, owner: str) -> None:
+    """Make *name* an endpoint of *owner*, a part of us; one that is there is enabled again."""
+    row = session.get(EndpointRow, name) or EndpointRow(name=name)
+    row.owner, row.listed = owner, True
+    row.disabled, row.failures, row.failing_since = "", 0, None
+    session.add(row)
+
+
+def delist(session: Session, name: str) -> None:
+    """Send no more to an endpoint that its owner gave up; what it was owed is kept."""
+    if (row := session.get(EndpointRow, name)) is not None:
         row.listed = False
 
 
@@ -53,7 +74,9 @@ def owe(
                 endpoint=one.endpoint,
                 event=one.event,
                 match=one.match,
-                body=_frozen(one.payload, numbers.get(one.match)),
+                body=one.body or _frozen(one.payload, numbers.get(one.match)),
+                content_type=one.content_type,
+                headers=dict(one.headers),
                 state="held" if endpoints[one.endpoint].disabled else "due",
                 created_at=now,
                 due=now,
@@ -84,7 +107,9 @@ def endpoints(session: Session) -> tuple[Endpoint, ...]:
     ):
         counts.setdefault(name, {})[state] = count
     rows = session.exec(
-        select(EndpointRow).where(col(EndpointRow.listed)).order_by(EndpointRow.name)
+        select(EndpointRow)
+        .where(col(EndpointRow.listed), EndpointRow.owner == DESK)
+        .order_by(EndpointRow.name)
     )
     return tuple(_endpoint(row, counts.get(row.name, {})) for row in rows)
 

@@ -9,6 +9,8 @@ from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, Uniqu
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
+from store.nouns import JSON_TYPE
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -189,11 +191,12 @@ class MatchRow(SQLModel, table=True):
 
 
 class EndpointRow(SQLModel, table=True):
-    """An endpoint's health. *listed* tells whether the desk still has it."""
+    """An endpoint's health. *listed* tells whether its *owner* still has it: the desk, or a part of us."""
 
     __tablename__ = "endpoint"
 
     name: str = Field(primary_key=True)
+    owner: str = "desk"
     listed: bool = True
     disabled: str = ""
     failures: int = 0
@@ -202,7 +205,7 @@ class EndpointRow(SQLModel, table=True):
 
 
 class DeliveryRow(SQLModel, table=True):
-    """One payload owed to one endpoint; *body* never changes."""
+    """One payload owed to one endpoint; *body*, *content_type* and *headers* never change."""
 
     __tablename__ = "delivery"
     __table_args__ = (Index("ix_delivery_endpoint_state_due", "endpoint", "state", "due"),)
@@ -212,6 +215,8 @@ class DeliveryRow(SQLModel, table=True):
     event: str
     match: str = Field(index=True)
     body: bytes = Field(sa_type=LargeBinary)
+    content_type: str = JSON_TYPE
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     state: str
     created_at: datetime = _instant(index=True)
     due: datetime = _instant()

@@ -19,8 +19,9 @@ import structlog
 
 from feeds.health import Health
 from feeds.outgoing import Outgoing
+from feeds.webhooks import Webhooks
 from rules import Entry, Match, Problem, RuleSet
-from store import Committed, Stored
+from store import Committed, EndpointSpec, Stored
 from store.database import Database, StoreError
 from watcher.bridge import Bridge
 from watcher.desk import DeskState, read_desk, reread
@@ -93,7 +94,11 @@ class App:
             self.engine.ring,
         )
         self.drainer = Drainer(
-            database, self.bridge, self.outgoing, lambda: self.state.endpoints, utc_now
+            database,
+            self.bridge,
+            {"webhook": Webhooks(self.outgoing)},
+            self._endpoint,
+            utc_now,
         )
         self.subscriber = Subscriber(
             database,
@@ -234,6 +239,10 @@ class App:
 
     async def _drain(self, name: str) -> None:
         await self.drainer.drain(name)
+
+    def _endpoint(self, name: str) -> EndpointSpec | None:
+        """Return who stands behind the name of an endpoint now."""
+        return self.state.endpoints.get(name)
 
     async def _subscribe(self, name: str) -> None:
         await self.subscriber.subscribe(name)

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from feeds.outgoing import Outgoing
-from feeds.webhooks import Sent, send
+from feeds.sending import Sender, Sent, send
 from store import Delivery, EndpointSpec
 from store.database import Database
 from watcher.bridge import Bridge
@@ -23,25 +22,29 @@ _log = structlog.get_logger("drain")
 
 
 class Drainer:
-    """Sends deliveries to the endpoints that the desk names at that moment."""
+    """Sends deliveries to endpoints as they are described at that moment.
+
+    *senders* are those for each kind of endpoint. *endpoint* returns who stands behind
+    a name: the desk says so, or the part of us that enlisted it; None for nobody.
+    """
 
     def __init__(
         self,
         database: Database,
         bridge: Bridge,
-        outgoing: Outgoing,
-        endpoints: Callable[[], Mapping[str, EndpointSpec]],
+        senders: Mapping[str, Sender],
+        endpoint: Callable[[str], EndpointSpec | None],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._bridge = bridge
-        self._outgoing = outgoing
-        self._endpoints = endpoints
+        self._senders = senders
+        self._endpoint = endpoint
         self._clock = clock
 
     async def drain(self, name: str) -> int:
         """Send all that the endpoint *name* is owed by now; return how many arrived."""
-        endpoint = self._endpoints().get(name)
+        endpoint = self._endpoint(name)
         arrived = 0
         while endpoint is not None and (deliveries := await self._claimed(name)):
             try:
@@ -62,7 +65,7 @@ class Drainer:
         )
 
     async def _deliver(self, endpoint: EndpointSpec, delivery: Delivery) -> str:
-        sent = await send(self._outgoing, endpoint, delivery, self._clock())
+        sent = await send(self._senders[endpoint.kind], endpoint, delivery, self._clock())
         await self._bridge(
             self._database.settle,
             delivery,

@@ -12,7 +12,8 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from feeds.outgoing import Outgoing
-from feeds.webhooks import STEPS, Sent, check_secret, new_secret, next_attempt, send, sign
+from feeds.sending import STEPS, Sent, next_attempt, send
+from feeds.webhooks import Webhooks, check_secret, new_secret, sign
 from store import Delivery, EndpointSpec
 from tests.feeds.servers import Answer, Receiver, Server, drip, in_loop, respond, serving
 
@@ -45,7 +46,7 @@ async def sent_to(
     outgoing = Outgoing("tocsin/test")
     async with serving(*answers) as server:
         sent = await send(
-            outgoing,
+            Webhooks(outgoing),
             an_endpoint(f"{server.url}/hook", *secrets),
             a_delivery(attempts=attempts),
             now,
@@ -289,7 +290,9 @@ async def test_a_receiver_that_is_down_is_tried_again() -> None:
         taken.bind(("127.0.0.1", 0))
         outgoing = Outgoing("tocsin/test")
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/hook?key=hidden"
-        sent = await send(outgoing, an_endpoint(url), a_delivery(), NOON, random=lambda: 0.0)
+        sent = await send(
+            Webhooks(outgoing), an_endpoint(url), a_delivery(), NOON, random=lambda: 0.0
+        )
         await outgoing.aclose()
     assert sent.outcome == "retry"
     assert sent.attempt.error == "127.0.0.1 cannot be reached: Connection refused"
@@ -300,7 +303,7 @@ async def test_an_endpoint_on_this_machine_must_be_allowed() -> None:
     outgoing = Outgoing("tocsin/test", ports=range(65536))
     async with serving(respond()) as server:
         endpoint = replace(an_endpoint(server.url), allow_private=False)
-        sent = await send(outgoing, endpoint, a_delivery(), NOON)
+        sent = await send(Webhooks(outgoing), endpoint, a_delivery(), NOON)
         assert server.connections == 0
     await outgoing.aclose()
     assert sent.outcome == "retry"
@@ -344,7 +347,7 @@ async def test_every_try_sends_the_same_id_and_bytes() -> None:
     async with serving(respond(500), respond(503), respond(200)) as server:
         for attempts in range(3):
             delivery, at = a_delivery(attempts=attempts), NOON + timedelta(minutes=attempts)
-            await send(outgoing, an_endpoint(server.url), delivery, at)
+            await send(Webhooks(outgoing), an_endpoint(server.url), delivery, at)
     await outgoing.aclose()
 
     assert {asked.body for asked in server.asked} == {BODY}
