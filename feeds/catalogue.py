@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from rules import Problem, Rule
 from store import Feed
 
+HEALTH = "health"
+"""The name of the desk's own feed, which no rule and no combined feed can have."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
@@ -31,6 +34,13 @@ class Catalogue:
     problems: tuple[Problem, ...] = ()
     retired: frozenset[str] = frozenset()
     hubs: tuple[str, ...] = ()
+
+    @property
+    def health(self) -> Feed:
+        """Return the desk's own feed: what happened to its sources, endpoints and files."""
+        title = f"Health of {self.site.title}"
+        description = "Sources that fail, fall silent or recover, disabled endpoints, refused files"
+        return Feed(name=HEALTH, title=title, rules=(), description=description)
 
     @classmethod
     def of(

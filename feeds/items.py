@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from typing import Any
 
-from feeds.catalogue import Catalogue
+import msgspec
+
+from feeds.catalogue import Catalogue, Site
 from feeds.clean import language, one_line, plain, shortened, web_link
 from feeds.highlight import Segment, excerpts_of
 from rules import Rule
@@ -26,14 +29,16 @@ _LEAD = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A match as an item of a feed. All texts are legal in XML; *html* is escaped already.
+    """A match, or another piece of news, as an item of a feed.
+
+    All texts are legal in XML; *html* is escaped already, and *details* are for programs.
 
     *link* leads to the article, or to the match's page where it has no
     address. *topics* are (term, label) of its rule and its tags.
     """
 
     id: str
-    match: Published
+    details: Mapping[str, Any]
     title: str
     html: str
     link: str
@@ -68,22 +73,30 @@ class Channel:
 
 def channel(feed: Feed, matches: Iterable[Published], catalogue: Catalogue) -> Channel:
     """Return *feed* with *matches*, newest first, ready to be rendered."""
-    site = catalogue.site
-    items = tuple(_item(match, catalogue) for match in matches)
-    languages = site.languages
     home = "" if feed.name == "all" else f"topics/{feed.name}"
+    items = (_item(match, catalogue) for match in matches)
+    site = catalogue.site
+    return channel_of(feed, items, site, f"{site.base_url}/{home}", catalogue.hubs)
+
+
+def channel_of(
+    feed: Feed, items: Iterable[Item], site: Site, home: str, hubs: tuple[str, ...] = ()
+) -> Channel:
+    """Return *feed* with *items*, newest first, whose page is at *home*."""
+    items = tuple(items)
+    languages = site.languages
     title = one_line(feed.title) or feed.name
     return Channel(
         feed=feed,
         title=title,
         description=one_line(feed.description) or f"What {one_line(site.title)} found: {title}",
-        home=f"{site.base_url}/{home}",
+        home=home,
         address=f"{site.base_url}/feeds/{feed.name}",
         publisher=one_line(site.title) or "tocsin",
         language=language(languages[0]) if len(languages) == 1 else "",
         updated=max((item.updated for item in items), default=NEVER),
         items=items,
-        hubs=catalogue.hubs,
+        hubs=hubs,
     )
 
 
@@ -96,7 +109,7 @@ def _item(match: Published, catalogue: Catalogue) -> Item:
     authors = tuple(filter(None, map(one_line, entry.authors)))
     return Item(
         id=f"urn:uuid:{match.id}",
-        match=match,
+        details=_details(match, page),
         title=shortened(title, _LONGEST_TITLE),
         html=_html(match, rule, page),
         link=web_link(entry.url) or page,
@@ -109,6 +122,26 @@ def _item(match: Published, catalogue: Catalogue) -> Item:
         published=entry.published or entry.updated or match.matched_at,
         updated=match.updated_at,
     )
+
+
+def _details(match: Published, page: str) -> Mapping[str, Any]:
+    return {
+        "seq": match.seq,
+        "rule": {"id": match.rule, "version": match.version},
+        "entry": match.entry_id,
+        "source": one_line(match.entry.source),
+        "matched": rfc3339(match.matched_at),
+        "lost": match.lost,
+        "match": page,
+        "because": [
+            {**msgspec.structs.asdict(place), "context": place.context} for place in match.because
+        ],
+    }
+
+
+def rfc3339(instant: datetime) -> str:
+    """Return *instant* in UTC as RFC 3339 writes it."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _topics(match: Published, rule: Rule | None) -> Iterable[tuple[str, str]]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
-from feeds.items import Channel, Item
+from feeds.items import Channel, Item, rfc3339
 
 
 def json_feed(channel: Channel) -> bytes:
@@ -32,33 +29,15 @@ def json_feed(channel: Channel) -> bytes:
 
 
 def _item(item: Item, feed: str) -> dict[str, Any]:
-    match = item.match
     return {
         "id": item.id,
         "url": item.link,
         "title": item.title,
         "content_html": item.html,
-        "date_published": _instant(item.published),
-        "date_modified": _instant(item.updated),
+        "date_published": rfc3339(item.published),
+        "date_modified": rfc3339(item.updated),
         "authors": [{"name": name} for name in item.authors or (item.source,)],
         "tags": [label for _, label in item.topics],
         **({"language": item.language} if item.language else {}),
-        "_tocsin": {
-            "about": f"{feed}.json",
-            "seq": match.seq,
-            "rule": {"id": match.rule, "version": match.version},
-            "entry": match.entry_id,
-            "source": item.source,
-            "matched": _instant(match.matched_at),
-            "lost": match.lost,
-            "match": item.page,
-            "because": [
-                {**msgspec.structs.asdict(place), "context": place.context}
-                for place in match.because
-            ],
-        },
+        "_tocsin": {"about": f"{feed}.json", **item.details},
     }
-
-
-def _instant(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

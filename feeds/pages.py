@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -11,11 +12,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from feeds.catalogue import Catalogue
+from feeds.bulletin import advice, headline
+from feeds.catalogue import HEALTH, Catalogue
 from feeds.clean import language, one_line, web_link
+from feeds.health import Health
 from feeds.highlight import excerpts_of, segments, texts_of
 from rules import Because
-from store import Coverage, Feed, Published, Source
+from store import Coverage, Endpoint, Event, Feed, Published, Source, event_id
 from store.condition import condition, is_polled
 
 FORMATS = (
@@ -96,6 +99,28 @@ class Pages:
             "sources.html", "sources", rows=rows, days=days, covered=by_day, pushed=pushed
         )
 
+    def health(
+        self,
+        health: Health | None,
+        sources: Sequence[Source],
+        endpoints: Sequence[Endpoint],
+        events: Sequence[Event],
+        now: datetime,
+    ) -> str:
+        """Return the page that shows whether the desk is well; a static one knows no *health*."""
+        found = [(source, condition(source, now)) for source in sources]
+        states = Counter(state.state for _, state in found).most_common()
+        troubled = [row for row in found if row[1].troubled]
+        return self._page(
+            "health.html",
+            HEALTH,
+            health=health,
+            states=states,
+            troubled=troubled,
+            endpoints=endpoints,
+            events=events,
+        )
+
     def absent(self, title: str, text: str) -> str:
         """Return the page that says that something is not here."""
         return self._page("absent.html", "absent", title=title, text=text)
@@ -151,6 +176,9 @@ def _templates() -> Environment:
         "moment": _moment,
         "iso": lambda instant: instant.isoformat(),
         "is_polled": is_polled,
+        "event_id": event_id,
+        "headline": headline,
+        "advice": advice,
         "excerpts": lambda match: excerpts_of(match, _EXCERPTS),
     }
     return environment

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from feeds.catalogue import Catalogue
+from feeds.catalogue import HEALTH, Catalogue
 from feeds.items import LIVE
 from feeds.opml import opml_of
 from feeds.pages import Pages, Topic, counted, first_day, stylesheet
@@ -82,6 +82,12 @@ def _files(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
         "sources/index.html",
         _bytes(pages.sources(database.sources(), database.coverage(first_day(now)), (), now)),
     )
+    for ending in RENDERERS:
+        yield f"feeds/{HEALTH}.{ending}", shelf.feed(catalogue, catalogue.health, ending).body
+    health = pages.health(
+        None, database.sources(), database.endpoints(), database.events(LIVE), now
+    )
+    yield f"{HEALTH}/index.html", _bytes(health)
     yield "feeds.opml", opml_of(catalogue)
     yield "static/site.css", stylesheet()
 

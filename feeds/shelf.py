@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from feeds.catalogue import Catalogue
+from feeds.bulletin import bulletin
+from feeds.catalogue import HEALTH, Catalogue
 from feeds.items import LIVE, Channel, channel
 from feeds.jsonfeed import json_feed
 from feeds.render import atom, rss
@@ -54,18 +55,27 @@ class Shelf:
 
     def feed(self, catalogue: Catalogue, feed: Feed, ending: str) -> Rendered:
         """Return *feed* in the format with that *ending*, as the store has it now."""
-        version = self._database.feed_version(feed.rules)
+        version = self._version(feed)
         state = (version, feed, catalogue.site, catalogue.hubs, tuple(_shown(catalogue, feed)))
         kept = self._kept.get((feed.name, ending))
         if kept and kept[0] == state:
             return kept[1]
         render, media_type = RENDERERS[ending]
-        matches = self._database.published(feed.rules, LIVE)
-        whole = channel(feed, matches, catalogue)
+        whole = self._channel(catalogue, feed)
         rendered = Rendered.of(render(whole), media_type, whole.updated)
         # What was committed since the version was read is shown early, and rendered again.
         self._kept[feed.name, ending] = (state, rendered)
         return rendered
+
+    def _version(self, feed: Feed) -> object:
+        if feed.name == HEALTH:
+            return self._database.events(1)
+        return self._database.feed_version(feed.rules)
+
+    def _channel(self, catalogue: Catalogue, feed: Feed) -> Channel:
+        if feed.name == HEALTH:
+            return bulletin(self._database.events(LIVE), catalogue)
+        return channel(feed, self._database.published(feed.rules, LIVE), catalogue)
 
 
 def _shown(catalogue: Catalogue, feed: Feed) -> list[tuple[str, str, tuple[str, ...]]]:

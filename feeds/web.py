@@ -11,8 +11,9 @@ from functools import partial
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from feeds.catalogue import Catalogue
+from feeds.catalogue import HEALTH, Catalogue
 from feeds.health import Health
+from feeds.items import LIVE
 from feeds.opml import opml_of
 from feeds.pages import Pages, Topic, counted, first_day, stylesheet
 from feeds.shelf import RENDERERS, Rendered, Shelf
@@ -95,6 +96,13 @@ def create_app(
         covered = database.coverage(first_day(now))
         return _page(Pages(catalogue()).sources(database.sources(), covered, pushed, now))
 
+    @page_at("/health")
+    def health_page() -> Response:
+        now, found = clock(), health()
+        pages = Pages(catalogue())
+        events = database.events(LIVE)
+        return _page(pages.health(found, database.sources(), database.endpoints(), events, now))
+
     @page_at("/feeds.opml")
     def opml(request: Request) -> Response:
         published = catalogue()
@@ -105,7 +113,7 @@ def create_app(
     def feed(file: str, request: Request) -> Response:
         published = catalogue()
         name, _, ending = file.rpartition(".")
-        found = published.feeds.get(name)
+        found = published.health if name == HEALTH else published.feeds.get(name)
         if found is None or ending not in RENDERERS:
             return _absent(published, "feed", name if ending in RENDERERS else file)
         answer = _served(request, shelf.feed(published, found, ending))
@@ -137,8 +145,9 @@ def create_app(
 
 def _links(catalogue: Catalogue, feed: Feed, ending: str) -> str:
     """Return the Link header of a feed (RFC 8288): itself, and its hubs (WebSub, section 4)."""
+    hubs = () if feed.name == HEALTH else catalogue.hubs
     itself = f'<{catalogue.site.base_url}/feeds/{feed.name}.{ending}>; rel="self"'
-    return ", ".join((itself, *(f'<{hub}>; rel="hub"' for hub in catalogue.hubs)))
+    return ", ".join((itself, *(f'<{hub}>; rel="hub"' for hub in hubs)))
 
 
 def _page(text: str, status: int = 200) -> Response:

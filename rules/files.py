@@ -15,6 +15,9 @@ from rules.rule import Example, Rule
 from rules.visible import visible_text
 from rules.yamldoc import Document, Path, closest, read_yaml
 
+_TAKEN = frozenset({"all", "health"})
+"""Feeds that every desk has: of all matches, and of what happens to the desk itself."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RULE_KEYS = ("id", "title", "query", "languages", "sources", "tags", "notify", "tests")
 _EXAMPLE_KEYS = ("title", "summary", "text", "html", "url", "author", "source", "lang")
@@ -111,10 +114,9 @@ class _Reader:
         elif not isinstance(identity, str) or not _NAME.fullmatch(identity):
             hint = "an id is made of a-z, 0-9 and -; its feed is named by it"
             self._refuse((*path, "id"), "R103", f"{identity!r} is no id", hint)
-        elif identity == "all":
-            self._refuse(
-                (*path, "id"), "R103", "the feed `all` is there already", "choose another id"
-            )
+        elif identity in _TAKEN:
+            message = f"the feed `{identity}` is there already"
+            self._refuse((*path, "id"), "R103", message, "choose another id")
         else:
             return identity
         return None

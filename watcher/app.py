@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from feeds.health import Health
 from feeds.outgoing import Outgoing
 from feeds.webhooks import Webhooks
 from rules import Entry, Match, Problem, RuleSet
-from store import Committed, EndpointSpec, Stored
+from store import Committed, EndpointSpec, Event, Stored
 from store.database import Database, StoreError
 from watcher.bridge import Bridge
 from watcher.desk import DeskState, read_desk, reread
@@ -201,6 +201,8 @@ class App:
                 _log.error("edit delayed", reason=str(error))
                 return
             _report(before.problems, state.problems)
+            for event in _refusals(before.problems, state.problems, utc_now()):
+                await self.bridge(self.database.note, event)
         for source in state.sources:
             if source.address and _touched(state.folder / source.address, paths):
                 await self.hurry(source.name)
@@ -305,6 +307,20 @@ def _unmatched(asked: RuleSet, page: Sequence[Stored]) -> list[tuple[str, tuple[
 def _touched(folder: Path, paths: set[Path]) -> bool:
     root = folder.resolve()
     return any(path == root or path.is_relative_to(root) for path in paths)
+
+
+def _refusals(
+    before: tuple[Problem, ...], after: tuple[Problem, ...], now: datetime
+) -> Iterator[Event]:
+    """Yield what the health feed tells of each file that is refused now, or is so no more."""
+    for name in dict.fromkeys(problem.file for problem in after):
+        words = "; ".join(
+            f"line {one.line}: {one.code} {one.message}" for one in after if one.file == name
+        )
+        words = f"{words}. Its last good version stays in force."
+        yield Event(kind="desk.refused", about=name, words=words, at=now)
+    for name in {problem.file for problem in before} - {problem.file for problem in after}:
+        yield Event(kind="desk.mended", about=name, words="It is in force as it is now.", at=now)
 
 
 def _report(before: tuple[Problem, ...], after: tuple[Problem, ...]) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
-from feeds.catalogue import Site
+from feeds.catalogue import HEALTH, Site
 from feeds.payload import EVENTS
 from feeds.webhooks import check_secret
 from rules import DeskError, Problem
@@ -377,7 +377,9 @@ def _contradictions(settings: Settings) -> list[Problem]:
     if polling.min > polling.max:
         message = "`min` is longer than `max`"
         problems.append(settings.problem(("polling", "min"), "S109", message, "swap the two"))
-    if "all" in settings.values.feeds:
-        message = "the feed `all` is there already: it holds every match"
-        problems.append(settings.problem(("feeds", "all"), "S110", message, "choose another name"))
+    for name, holds in (("all", "every match"), (HEALTH, "what happens to the desk itself")):
+        if name in settings.values.feeds:
+            message = f"the feed `{name}` is there already: it holds {holds}"
+            at = ("feeds", name)
+            problems.append(settings.problem(at, "S110", message, "choose another name"))
     return problems

@@ -316,6 +316,24 @@ async def test_an_edited_rule_is_asked_about_stored_articles_too_without_alerts(
 
 
 @in_loop
+async def test_a_rule_file_that_is_refused_stands_in_the_health_feed_until_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    folder = write_desk(tmp_path)
+    file = folder / "rules" / "rules.yaml"
+    good = file.read_text("utf-8")
+    async with at_work(folder) as app:
+        for text in (good.replace("query:", "qeury:"), good):
+            file.write_text(text, "utf-8")
+            await app._reload(set())
+            await app._reload(set())
+        mended, refused = app.database.events(10)
+        assert (refused.kind, mended.kind) == ("desk.refused", "desk.mended")
+        assert refused.about == mended.about
+        assert "line 5: R" in refused.words
+
+
+@in_loop
 async def test_a_rule_whose_first_asking_was_cut_short_is_asked_at_the_next_start(
     tmp_path: Path,
 ) -> None:

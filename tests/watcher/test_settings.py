@@ -50,6 +50,7 @@ def test_a_server_that_listens_everywhere_is_linked_to_by_its_base_url_else_on_t
         ('[polling]\nmin = "soon"', "tocsin.toml:2:1: S104 `min` = 'soon'", "15m"),
         ('[polling]\nmin = "2d"', "S109 `min` is longer than `max`", "swap"),
         ('[site]\nbase_url = "example.org"', "tocsin.toml:2:1: S104 `base_url`", "https://"),
+        ('[feeds.health]\ntitle = "x"\nrules = ["a"]', "S110 the feed `health`", "another name"),
         ('[feeds.all]\ntitle = "x"\nrules = ["a"]', "S110 the feed `all`", "another name"),
         ('[feeds."A b"]\ntitle = "x"\nrules = ["a"]', "is not a name", "a-z"),
         ("[store]\nurl = 5", "tocsin.toml:2:1: S104 `url` = 5", ""),
