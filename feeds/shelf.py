@@ -24,6 +24,22 @@ RENDERERS: Mapping[str, tuple[Callable[[Channel], bytes], str]] = {
 """Each format by its ending: what writes it, and its media type."""
 
 
+def topics(catalogue: Catalogue) -> Mapping[str, tuple[str, ...]]:
+    """Return the rules of every feed in every format, by its address below the base URL."""
+    return {
+        f"feeds/{feed.name}.{ending}": feed.rules
+        for feed in catalogue.feeds.values()
+        for ending in RENDERERS
+    }
+
+
+def links_of(catalogue: Catalogue, feed: Feed, ending: str) -> str:
+    """Return the Link header of a feed (RFC 8288): itself, and its hubs (WebSub, section 4)."""
+    hubs = () if feed.name == HEALTH else catalogue.hubs
+    itself = f'<{catalogue.site.base_url}/feeds/{feed.name}.{ending}>; rel="self"'
+    return ", ".join((itself, *(f'<{hub}>; rel="hub"' for hub in hubs)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """A document as it is served; *changed* is when what it says changed last."""

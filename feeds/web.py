@@ -16,8 +16,7 @@ from feeds.health import Health
 from feeds.items import LIVE
 from feeds.opml import opml_of
 from feeds.pages import Pages, Topic, counted, first_day, stylesheet
-from feeds.shelf import RENDERERS, Rendered, Shelf
-from store import Feed
+from feeds.shelf import RENDERERS, Rendered, Shelf, links_of
 from store.database import Database
 
 _FRESH = "public, max-age=60"
@@ -117,7 +116,7 @@ def create_app(
         if found is None or ending not in RENDERERS:
             return _absent(published, "feed", name if ending in RENDERERS else file)
         answer = _served(request, shelf.feed(published, found, ending))
-        answer.headers["link"] = _links(published, found, ending)
+        answer.headers["link"] = links_of(published, found, ending)
         return answer
 
     @page_at("/static/site.css")
@@ -141,13 +140,6 @@ def create_app(
         return JSONResponse(content, 200 if now.ready else 503, headers=_SAFE)
 
     return app
-
-
-def _links(catalogue: Catalogue, feed: Feed, ending: str) -> str:
-    """Return the Link header of a feed (RFC 8288): itself, and its hubs (WebSub, section 4)."""
-    hubs = () if feed.name == HEALTH else catalogue.hubs
-    itself = f'<{catalogue.site.base_url}/feeds/{feed.name}.{ending}>; rel="self"'
-    return ", ".join((itself, *(f'<{hub}>; rel="hub"' for hub in hubs)))
 
 
 def _page(text: str, status: int = 200) -> Response:

@@ -86,13 +86,18 @@ class Webhooks:
             body=delivery.body,
             allow_private=endpoint.allow_private,
         )
-        return Answer(
-            verdict=_verdict(reply.status),
-            status=reply.status,
-            error=_error(reply),
-            response=_shown(reply, endpoint.secrets),
-            retry_after=_retry_after(reply, now),
-        )
+        return answer_of(reply, endpoint.secrets, now)
+
+
+def answer_of(reply: Reply, secrets: Sequence[str], now: datetime) -> Answer:
+    """Return what a receiver's *reply* means; what is kept of it shows none of the *secrets*."""
+    return Answer(
+        verdict=_verdict(reply.status),
+        status=reply.status,
+        error=_error(reply),
+        response=_shown(reply, secrets),
+        retry_after=_retry_after(reply, now),
+    )
 
 
 def _verdict(status: int) -> Literal["taken", "refused", "gone"]:

@@ -17,6 +17,8 @@ from store.nouns import (
     EventKind,
     Feed,
     Hub,
+    HubRequest,
+    HubSubscriber,
     Judged,
     Known,
     Moved,
@@ -33,6 +35,7 @@ from store.nouns import (
     delivery_id,
     entry_id,
     event_id,
+    hub_id,
     match_id,
 )
 
@@ -51,6 +54,8 @@ __all__ = [
     "EventKind",
     "Feed",
     "Hub",
+    "HubRequest",
+    "HubSubscriber",
     "Judged",
     "Known",
     "Moved",
@@ -67,5 +72,6 @@ __all__ = [
     "delivery_id",
     "entry_id",
     "event_id",
+    "hub_id",
     "match_id",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from rules import Match
-from store import archive, events, outbox, schedule, subscriptions
+from store import archive, events, hubs, outbox, schedule, subscriptions
 from store.engine import Engine, StoreBusyError, StoreError, opened
 from store.nouns import (
     Attempt,
@@ -17,6 +17,8 @@ from store.nouns import (
     DeliveryState,
     Endpoint,
     Event,
+    HubRequest,
+    HubSubscriber,
     Known,
     Owed,
     Poll,
@@ -164,6 +166,65 @@ class Database:
         with self._engine.writing() as session:
             subscriptions.pushed(session, callback, now)
 
+    # our own hub
+
+    def hub_asked(self, request: HubRequest) -> bool:
+        """Note what was asked of our hub until it is confirmed; False where too much waits."""
+        with self._engine.writing() as session:
+            return hubs.ask(session, request)
+
+    def due_hub_requests(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Return the ids of up to *limit* requests that are to be confirmed now."""
+        with self._engine.reading() as session:
+            return hubs.due_requests(session, now, limit)
+
+    def hub_request(self, identity: str) -> HubRequest | None:
+        """Return the request with that id."""
+        with self._engine.reading() as session:
+            return hubs.request(session, identity)
+
+    def hub_request_postponed(self, request: HubRequest, due: datetime) -> None:
+        """Ask the callback of *request* again then."""
+        with self._engine.writing() as session:
+            hubs.postpone(session, request, due)
+
+    def hub_request_refused(self, request: HubRequest) -> None:
+        """Forget a request that its callback did not confirm."""
+        with self._engine.writing() as session:
+            hubs.refuse(session, request)
+
+    def hub_request_confirmed(
+        self, request: HubRequest, rules: Sequence[str], now: datetime
+    ) -> None:
+        """Carry out a request that its callback confirmed; its feed is that of *rules*."""
+        with self._engine.writing() as session:
+            hubs.confirm(session, request, rules, now)
+
+    def hub_subscriber(self, identity: str) -> HubSubscriber | None:
+        """Return a subscriber of our hub."""
+        with self._engine.reading() as session:
+            return hubs.subscriber(session, identity)
+
+    def hub_subscribers(self) -> tuple[HubSubscriber, ...]:
+        """Return all subscribers of our hub, by topic."""
+        with self._engine.reading() as session:
+            return hubs.subscribers(session)
+
+    def sync_hubs(self, addresses: Sequence[str], topics: Mapping[str, Sequence[str]]) -> None:
+        """Make the hubs of others that hear of changes of *topics* those at these *addresses*."""
+        with self._engine.writing() as session:
+            hubs.sync(session, addresses, topics)
+
+    def owe_changes(self, topics: Mapping[str, Sequence[str]], now: datetime) -> tuple[str, ...]:
+        """Owe each subscriber the feed that changed; return the endpoints that are owed something.
+
+        *topics* are the rules of each feed that is published.
+        """
+        if not self.hub_subscribers():
+            return ()
+        with self._engine.writing() as session:
+            return hubs.owe_changes(session, topics, now)
+
     # polls
 
     def known(self, source: str, keys: Sequence[str]) -> Mapping[str, Known]:
@@ -291,16 +352,6 @@ class Database:
         """Make the stored endpoints those of the desk; what one was owed is kept."""
         with self._engine.writing() as session:
             outbox.sync(session, names)
-
-    def enlist_endpoint(self, name: str, owner: str) -> None:
-        """Make *name* an endpoint that no desk names, but *owner*, a part of us, answers for."""
-        with self._engine.writing() as session:
-            outbox.enlist(session, name, owner)
-
-    def delist_endpoint(self, name: str) -> None:
-        """Send no more to an endpoint that its owner gave up."""
-        with self._engine.writing() as session:
-            outbox.delist(session, name)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the desk's endpoints with what they are owed, by name."""

@@ -248,6 +248,44 @@ class Subscription:
         return self.lease_until is not None and now < self.lease_until
 
 
+def hub_id(topic: str, callback: str) -> str:
+    """Return the id of who wants *topic* at *callback*: a second request renews the first."""
+    return f"hub-{_uuid('hub', topic, callback)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubRequest:
+    """What somebody asked of our hub, until the callback confirms it by repeating *challenge*.
+
+    *topic* is the address of a feed below the base URL: "feeds/all.atom".
+    """
+
+    id: str
+    mode: Literal["subscribe", "unsubscribe"]
+    topic: str
+    callback: str
+    secret: str = field(repr=False)
+    lease: timedelta
+    challenge: str
+    due: datetime
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubSubscriber:
+    """Who hears at *callback* of each change of a feed: by our hub until *lease_until*.
+
+    Or, where it *is_hub*, a hub of others that is told as long as the desk names it.
+    """
+
+    id: str
+    topic: str
+    callback: str
+    secret: str = field(default="", repr=False)
+    lease_until: datetime | None = None
+    is_hub: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What a good poll saw of its source's ways, beside entries.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import func
-from sqlmodel import Session, col, or_, select, update
+from sqlmodel import Session, col, delete, or_, select, update
 
 from store import events, values
 from store.nouns import Attempt, Delivery, DeliveryState, Endpoint, Event, Owed
@@ -47,10 +47,29 @@ def enlist(session: Session, name: str, owner: str) -> None:
     session.add(row)
 
 
-def delist(session: Session, name: str) -> None:
-    """Send no more to an endpoint that its owner gave up; what it was owed is kept."""
-    if (row := session.get(EndpointRow, name)) is not None:
-        row.listed = False
+def forget(session: Session, name: str) -> None:
+    """Forget an endpoint with all that it was owed and sent: it was nobody of the desk's."""
+    owed = select(DeliveryRow.id).where(DeliveryRow.endpoint == name)
+    session.flush()
+    session.exec(delete(AttemptRow).where(col(AttemptRow.delivery).in_(owed)))
+    session.exec(delete(DeliveryRow).where(col(DeliveryRow.endpoint) == name))
+    session.exec(delete(EndpointRow).where(col(EndpointRow.name) == name))
+
+
+def is_disabled(session: Session, name: str) -> bool:
+    """Tell whether nothing is sent to an endpoint, or there is no such one."""
+    row = session.get(EndpointRow, name)
+    return row is None or bool(row.disabled)
+
+
+def waits(session: Session, name: str) -> bool:
+    """Tell whether an endpoint is owed something that nobody is sending now."""
+    waiting = select(DeliveryRow.id).where(
+        DeliveryRow.endpoint == name,
+        col(DeliveryRow.state).in_(("due", "held")),
+        DeliveryRow.token == "",
+    )
+    return session.exec(waiting.limit(1)).first() is not None
 
 
 def owe(

@@ -103,6 +103,36 @@ class SubscriptionRow(SQLModel, table=True):
     error: str = Field(default="", sa_type=Text)
 
 
+class HubRequestRow(SQLModel, table=True):
+    """What was asked of our hub and waits for the callback's confirmation."""
+
+    __tablename__ = "hub_request"
+
+    id: str = Field(primary_key=True)
+    mode: str
+    topic: str = Field(sa_type=Text)
+    callback: str = Field(sa_type=Text)
+    secret: str
+    lease_seconds: int
+    challenge: str
+    due: datetime = _instant(index=True)
+    tries: int = 0
+
+
+class HubSubscriberRow(SQLModel, table=True):
+    """Who hears of a feed's changes from us; *shown* is the version that was owed last."""
+
+    __tablename__ = "hub_subscriber"
+
+    id: str = Field(primary_key=True)
+    topic: str = Field(sa_type=Text)
+    callback: str = Field(sa_type=Text)
+    secret: str
+    lease_until: datetime | None = _instant(null=True)
+    is_hub: bool = False
+    shown: int = 0
+
+
 class CoverageRow(SQLModel, table=True):
     """What came of the polls of a source on one day, in UTC."""
 

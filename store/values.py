@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ from store.nouns import (
     Attempt,
     Delivery,
     Event,
+    HubRequest,
+    HubSubscriber,
     Moved,
     Published,
     Source,
@@ -27,6 +30,8 @@ from store.rows import (
     DeliveryRow,
     EntryRow,
     EventRow,
+    HubRequestRow,
+    HubSubscriberRow,
     MatchRow,
     RevisionRow,
     SourceRow,
@@ -86,6 +91,24 @@ def described(spec: SourceSpec) -> dict[str, Any]:
 def subscription(row: SubscriptionRow) -> Subscription:
     """Return the subscription in *row*."""
     return Subscription(**row.model_dump())
+
+
+def hub_request(row: HubRequestRow) -> HubRequest:
+    """Return the request in *row*."""
+    columns = row.model_dump(exclude={"lease_seconds"})
+    return HubRequest(**columns, lease=timedelta(seconds=row.lease_seconds))
+
+
+def hub_request_columns(request: HubRequest) -> dict[str, Any]:
+    """Return the columns of *request*."""
+    columns = asdict(request)
+    seconds = int(columns.pop("lease").total_seconds())
+    return {**columns, "lease_seconds": seconds}
+
+
+def hub_subscriber(row: HubSubscriberRow) -> HubSubscriber:
+    """Return the subscriber in *row*."""
+    return HubSubscriber(**row.model_dump(exclude={"shown"}))
 
 
 def health(source: Source) -> dict[str, object]:

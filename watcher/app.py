@@ -30,6 +30,7 @@ from watcher.engines.embedded import EmbeddedEngine, Job
 from watcher.fetch import user_agent
 from watcher.gather import Gatherer
 from watcher.hosts import host_of
+from watcher.hub import Hub
 from watcher.links import key_of
 from watcher.pace import Pace
 from watcher.poll import LEASE, Poller
@@ -52,7 +53,7 @@ _MOST_AT_ONCE = 500
 _MOST_HUBS = 100
 _PATIENT_TRIES = 40
 _BETWEEN_TRIES = 0.05
-_LIMITS = {"poll": 64, "drain": 64, "subscribe": 4, "maintain": 1}
+_LIMITS = {"poll": 64, "drain": 64, "subscribe": 4, "confirm": 4, "publish": 1, "maintain": 1}
 _QUIET_BEAT = timedelta(seconds=30)
 _log = structlog.get_logger("desk")
 
@@ -78,6 +79,8 @@ class App:
                 "poll": self._poll,
                 "drain": self._drain,
                 "subscribe": self._subscribe,
+                "confirm": self._confirm,
+                "publish": self._publish,
                 "maintain": self._maintain,
             },
             self._due,
@@ -93,10 +96,18 @@ class App:
             utc_now,
             self.engine.ring,
         )
+        self.hub = Hub(
+            database,
+            self.bridge,
+            self.outgoing,
+            lambda: self.state,
+            utc_now,
+            self.engine.ring,
+        )
         self.drainer = Drainer(
             database,
             self.bridge,
-            {"webhook": Webhooks(self.outgoing)},
+            {"webhook": Webhooks(self.outgoing), **self.hub.senders},
             self._endpoint,
             utc_now,
         )
@@ -130,6 +141,7 @@ class App:
         await self.bridge(self.database.sync_endpoints, tuple(state.endpoints))
         retired = await self.bridge(self.database.retired_rules)
         self.state = state.with_retired(retired)
+        await self.hub.sync()
         self._changed.update(dict.fromkeys(changed, now))
         if changed:
             await self.engine.ring("maintain", "rejudge")
@@ -224,7 +236,10 @@ class App:
         sources = fair[:_MOST_AT_ONCE]
         endpoints = await self.bridge(self.database.due_endpoints, now)
         hubs = await self.bridge(self.database.due_subscriptions, now, _MOST_HUBS)
+        asked = await self.bridge(self.database.due_hub_requests, now, _MOST_HUBS)
         return [
+            ("publish", ""),
+            *(("confirm", identity) for identity in asked),
             *(("poll", name) for name in sources),
             *(("drain", name) for name in endpoints),
             *(("subscribe", name) for name in hubs),
@@ -242,12 +257,18 @@ class App:
     async def _drain(self, name: str) -> None:
         await self.drainer.drain(name)
 
-    def _endpoint(self, name: str) -> EndpointSpec | None:
+    async def _endpoint(self, name: str) -> EndpointSpec | None:
         """Return who stands behind the name of an endpoint now."""
-        return self.state.endpoints.get(name)
+        return self.state.endpoints.get(name) or await self.hub.endpoint(name)
 
     async def _subscribe(self, name: str) -> None:
         await self.subscriber.subscribe(name)
+
+    async def _confirm(self, identity: str) -> None:
+        await self.hub.confirm(identity)
+
+    async def _publish(self, _: str) -> None:
+        await self.hub.owe_changes()
 
     async def _maintain(self, task: str) -> None:
         if task == "rejudge":
@@ -273,6 +294,7 @@ class App:
         )
         self._changed = {name: at for name, at in self._changed.items() if now - at < LEASE}
         if added:
+            await self.engine.ring("publish", "")
             _log.info("entries rejudged", rules=sorted(asked.rules), matched=added)
         return added
 

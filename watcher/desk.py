@@ -134,6 +134,7 @@ class DeskState:
             combined,
             problems=self.problems,
             retired=self.retired,
+            hubs=self.settings.hubs,
         )
 
     def with_retired(self, rules: frozenset[str]) -> DeskState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -33,7 +33,7 @@ class Drainer:
         database: Database,
         bridge: Bridge,
         senders: Mapping[str, Sender],
-        endpoint: Callable[[str], EndpointSpec | None],
+        endpoint: Callable[[str], Awaitable[EndpointSpec | None]],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -44,7 +44,7 @@ class Drainer:
 
     async def drain(self, name: str) -> int:
         """Send all that the endpoint *name* is owed by now; return how many arrived."""
-        endpoint = self._endpoint(name)
+        endpoint = await self._endpoint(name)
         arrived = 0
         while endpoint is not None and (deliveries := await self._claimed(name)):
             try:

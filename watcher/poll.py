@@ -198,4 +198,6 @@ class Poller:
             )
         for endpoint in committed.endpoints:
             await self._announce("drain", endpoint)
+        if committed.matched or committed.revised:
+            await self._announce("publish", "")
         return Polled(source=poll.source, committed=committed, error=poll.error)

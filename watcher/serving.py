@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from feeds import api, websub
+from feeds import api, hub, websub
 from feeds.web import create_app
 from watcher.app import App, utc_now
 
@@ -53,6 +53,7 @@ async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
         doors=(
             api.router(app.state.settings.api_token, app.source_names, app.take_entries),
             websub.router(app.subscriber),
+            *([hub.router(app.hub.ask)] if app.state.settings.values.hub.own else []),
         ),
     )
     config = uvicorn.Config(

@@ -87,6 +87,17 @@ class PollingSettings(DeskModel):
     contact: str = ""
 
 
+class HubSettings(DeskModel):
+    """Who tells readers of changes (WebSub): the desk's own hub, and *others* that it rings.
+
+    *allow_private* lets subscribers of the own hub stand on private addresses.
+    """
+
+    own: bool = True
+    others: tuple[WebAddress, ...] = ()
+    allow_private: bool = False
+
+
 class FeedSettings(DeskModel):
     """A combined feed of several rules."""
 
@@ -143,6 +154,7 @@ class SettingsFile(DeskModel):
     engine: EngineSettings = EngineSettings()
     polling: PollingSettings = PollingSettings()
     api: ApiSettings = ApiSettings()
+    hub: HubSettings = HubSettings()
     feeds: dict[Name, FeedSettings] = Field(default_factory=dict)
     endpoints: dict[Name, EndpointSettings] = Field(default_factory=dict)
 
@@ -175,6 +187,12 @@ class Settings:
         host = f"[{name}]" if ":" in name else name
         base_url = site.base_url or f"http://{host}:{server.port}"
         return Site(title=site.title, base_url=base_url.rstrip("/"), languages=site.languages)
+
+    @property
+    def hubs(self) -> tuple[str, ...]:
+        """Return the addresses of the hubs that the feeds name."""
+        hub = self.values.hub
+        return (*([f"{self.site.base_url}/hub"] if hub.own else []), *hub.others)
 
     @property
     def data(self) -> bytes:
@@ -234,7 +252,14 @@ def _overrides(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem
         if not variable.startswith(PREFIX) or variable in _NOT_SETTINGS:
             continue
         *parents, key = variable.removeprefix(PREFIX).lower().split("__")
-        if len(parents) != 1 or parents[0] not in {"site", "server", "store", "engine", "polling"}:
+        if len(parents) != 1 or parents[0] not in {
+            "site",
+            "server",
+            "store",
+            "engine",
+            "polling",
+            "hub",
+        }:
             hint = "a setting is overridden as TOCSIN_SECTION__KEY: TOCSIN_SERVER__PORT=8000"
             message = f"the environment variable {variable} names no setting"
             problems.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.markup import escape
@@ -33,4 +33,7 @@ def publish(given: Path | None, to: Path, *, json: bool) -> None:
 
 async def _publish(folder: Path, to: Path) -> Written:
     async with opened(folder, os.environ) as app:
-        return publish_site(app.database, app.state.catalogue, to, utc_now())
+        # Where nothing runs but a web host, our own hub does not answer.
+        others = app.state.settings.values.hub.others
+        catalogue = replace(app.state.catalogue, hubs=others)
+        return publish_site(app.database, catalogue, to, utc_now())
