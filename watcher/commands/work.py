@@ -39,8 +39,8 @@ def poll(given: Path | None, source: str | None, *, everything: bool, json: bool
     """Look at the due sources, one source, or all; send what is due; exit 1 when one failed."""
     set_up_logs()
     folder = find_desk(given, os.environ, Path.cwd())
-    polled, arrived = asyncio.run(_poll(folder, source, everything=everything))
-    _told(polled, arrived, json=json, nothing="No source is due.")
+    found, arrived = asyncio.run(_poll(folder, source, everything=everything))
+    _told(found, arrived, json=json, nothing="No source is due.")
 
 
 async def _poll(folder: Path, name: str | None, *, everything: bool) -> tuple[list[Polled], int]:
@@ -48,18 +48,21 @@ async def _poll(folder: Path, name: str | None, *, everything: bool) -> tuple[li
         if name is not None:
             _known(app, name)
         names = [name] if name else _names(app, everything=everything)
-        room = asyncio.Semaphore(_AT_ONCE)
+        found = await polled(app, names, due_only=not (everything or name))
+        return found, await _drained(app)
 
-        async def one(wanted: str) -> Polled | None:
-            async with room:
-                return await app.poller.poll(wanted, due_only=not (everything or name))
 
-        tasks = [asyncio.create_task(one(wanted)) for wanted in names]
-        found = [
-            await task for task in progress(asyncio.as_completed(tasks), "polling", len(tasks))
-        ]
-        polled = sorted(filter(None, found), key=lambda one: one.source)
-        return polled, await _drained(app)
+async def polled(app: App, names: Sequence[str], *, due_only: bool) -> list[Polled]:
+    """Look at these sources, some at once; return what came of it, by name."""
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(wanted: str) -> Polled | None:
+        async with room:
+            return await app.poller.poll(wanted, due_only=due_only)
+
+    tasks = [asyncio.create_task(one(wanted)) for wanted in names]
+    found = [await task for task in progress(asyncio.as_completed(tasks), "polling", len(tasks))]
+    return sorted(filter(None, found), key=lambda one: one.source)
 
 
 def _names(app: App, *, everything: bool) -> Sequence[str]:
