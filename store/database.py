@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from rules import Match
-from store import archive, events, hubs, outbox, schedule, subscriptions
+from store import archive, commits, events, hubs, outbox, schedule, subscriptions
 from store.engine import Engine, StoreBusyError, StoreError, opened
 from store.nouns import (
     Attempt,
@@ -27,7 +27,7 @@ from store.nouns import (
     SourceSpec,
     Stored,
     Subscription,
-    match_id,
+    Wanted,
 )
 
 __all__ = ["Database", "StoreBusyError", "StoreError"]
@@ -106,8 +106,12 @@ class Database:
 
         None where another has it, or where it is not due and *due_only* asks for that.
         """
+        return self.claim_each([Wanted(source=name, now=now, due_only=due_only)], lease)[0]
+
+    def claim_each(self, wanted: Sequence[Wanted], lease: timedelta) -> list[Claim | None]:
+        """Return the right to poll each source that is *wanted*, or None, in one transaction."""
         with self._engine.writing() as session:
-            return schedule.claim(session, name, now, lease, due_only=due_only)
+            return schedule.claim(session, wanted, lease)
 
     def renew(self, claim: Claim, until: datetime) -> bool:
         """Hold *claim* until then; False where it was lost meanwhile."""
@@ -229,8 +233,12 @@ class Database:
 
     def known(self, source: str, keys: Sequence[str]) -> Mapping[str, Known]:
         """Return what is stored of the entries of *source* with these keys, by key."""
+        return self.known_each([(source, keys)])[0]
+
+    def known_each(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[Mapping[str, Known]]:
+        """Return what `known` does for each source and its keys."""
         with self._engine.reading() as session:
-            return archive.known(session, source, keys)
+            return [archive.known(session, source, keys) for source, keys in wanted]
 
     def alike(self, source: str, links: Sequence[str], digests: Sequence[str]) -> tuple[Known, ...]:
         """Return the stored entries of *source* with one of these links or digests of their text."""
@@ -244,34 +252,24 @@ class Database:
         next poll are one transaction. What was told of another source's copy of an
         article is not told again.
         """
+        return self.commit_each([poll])[0]
+
+    def commit_each(self, polls: Sequence[Poll]) -> list[Committed | None]:
+        """Commit *polls*, which came at the same time, in one transaction: all of them or none."""
         with self._engine.writing() as session:
-            source = schedule.claimed(session, poll.source, poll.token)
-            if source is None:
-                return None
-            told = archive.told_before(session, poll.source, poll.judged, poll.owed)
-            recorder = archive.Recorder(session, poll.at)
-            new = recorder.entries(poll.judged)
-            numbers, matched = recorder.matches(
-                [
-                    (one.id, [m for m in one.matches if match_id(m.rule, one.id) not in told])
-                    for one in poll.judged
-                ]
-            )
-            for one in poll.judged:
-                for rule in one.lost:
-                    recorder.lose(one.id, rule)
-            wanted = [one for one in poll.owed if one.match not in told]
-            owed = outbox.owe(session, wanted, numbers, poll.at)
-            rung = [delivery.endpoint for delivery in owed if delivery.state == "due"]
-            schedule.settle(session, source, poll, new)
-            for event in poll.events:
-                events.note(session, event)
-            return Committed(
-                new=new,
-                revised=len(poll.judged) - new,
-                matched=matched,
-                endpoints=tuple(dict.fromkeys(rung)),
-            )
+            held = schedule.held(session, polls)
+            found: list[Committed | None] = []
+            settled = []
+            for poll in polls:
+                source = held.pop(poll.token, None)
+                if source is None:
+                    found.append(None)
+                    continue
+                committed = commits.write(session, poll)
+                found.append(committed)
+                settled.append((source, poll, committed.new))
+            schedule.settle(session, settled)
+            return found
 
     # what happened to the desk itself
 

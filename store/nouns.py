@@ -144,6 +144,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A source that somebody wants to poll now; *due_only* where it is due."""
+
+    source: str
+    now: datetime
+    due_only: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The right to poll one source until *until*; *token* proves it at commit."""
 

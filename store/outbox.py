@@ -80,6 +80,8 @@ def owe(
     *numbers* give the number of each match, by its id. A delivery that is
     stored already stays as it is: an id stands for one body.
     """
+    if not owed:
+        return ()
     endpoints = {row.name: row for row in session.exec(select(EndpointRow))}
     for name in {one.endpoint for one in owed} - endpoints.keys():
         endpoints[name] = EndpointRow(name=name, listed=False)

@@ -7,12 +7,25 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, or_, select, update
+import sqlalchemy as sa
+from sqlmodel import Session, SQLModel, col, or_, select, update
 
 from store import subscriptions, values
 from store.condition import after
-from store.nouns import Claim, Coverage, Poll, Source, SourceSpec
+from store.nouns import Claim, Coverage, Poll, Source, SourceSpec, Wanted
 from store.rows import CoverageRow, SourceRow
+
+# What every poll does is written for many polls at once, past the mapper of objects: that
+# costs a tenth.
+_SOURCE = SQLModel.metadata.tables[SourceRow.__tablename__]
+_DAY = SQLModel.metadata.tables[CoverageRow.__tablename__]
+_ROW = _SOURCE.update().where(_SOURCE.c.name == sa.bindparam("row"))
+_COUNTS = ("read", "failed", "new", "overrun")
+_COUNTED = (
+    _DAY.update()
+    .where(_DAY.c.source == sa.bindparam("row"), _DAY.c.day == sa.bindparam("on"))
+    .values({name: sa.bindparam(f"n_{name}") for name in _COUNTS})
+)
 
 
 def sync(session: Session, specs: Sequence[SourceSpec], now: datetime) -> None:
@@ -90,18 +103,42 @@ def _pollable(now: datetime) -> tuple[Any, ...]:
     )
 
 
-def claim(
-    session: Session, name: str, now: datetime, lease: timedelta, *, due_only: bool
-) -> Claim | None:
-    """Return the right to poll the source *name*, or None where it cannot be had now."""
-    row = session.get(SourceRow, name)
-    if row is None or not row.listed or (row.lease_until and row.lease_until > now):
-        return None
-    if due_only and (not row.enabled or row.gone or row.next_poll_at > now):
-        return None
-    row.token = secrets.token_hex(16)
-    row.lease_until = now + lease
-    return Claim(source=values.source(row), token=row.token, until=row.lease_until)
+def claim(session: Session, wanted: Sequence[Wanted], lease: timedelta) -> list[Claim | None]:
+    """Return the right to poll each source that is *wanted*, None where it cannot be had now."""
+    rows = _rows(session, [one.source for one in wanted])
+    claims: list[Claim | None] = []
+    for one in wanted:
+        row = rows.get(one.source)
+        if row is None or not _free(row, one):
+            claims.append(None)
+            continue
+        del rows[one.source]  # the next who wants it comes too late
+        token, until = secrets.token_hex(16), one.now + lease
+        claims.append(Claim(source=values.source(row), token=token, until=until))
+    held = [
+        {"row": one.source.name, "token": one.token, "lease_until": one.until}
+        for one in claims
+        if one is not None
+    ]
+    if held:
+        session.connection().execute(_ROW, held)
+    return claims
+
+
+def _free(row: Any, wanted: Wanted) -> bool:
+    if not row.listed or (row.lease_until and row.lease_until > wanted.now):
+        return False
+    is_due = row.enabled and not row.gone and row.next_poll_at <= wanted.now
+    return is_due or not wanted.due_only
+
+
+def _rows(session: Session, names: Sequence[str]) -> dict[str, Any]:
+    """Return the rows of the sources *names*, not to be changed."""
+    found: dict[str, Any] = {}
+    for some in values.batches(names):
+        rows = session.connection().execute(_SOURCE.select().where(_SOURCE.c.name.in_(some)))
+        found.update((row.name, row) for row in rows)
+    return found
 
 
 def renew(session: Session, held: Claim, until: datetime) -> bool:
@@ -131,29 +168,69 @@ def claimed(session: Session, name: str, token: str) -> SourceRow | None:
     return row if row and token and row.token == token else None
 
 
-def settle(session: Session, row: SourceRow, poll: Poll, new: int) -> None:
-    """Write the poll's outcome onto the source's row and end its lease."""
-    row.entries += new
-    row.token, row.lease_until = "", None
-    row.sqlmodel_update(values.health(after(values.source(row), poll)))
-    _cover(session, poll, new)
-    if poll.seen is not None and poll.seen.read and not poll.error:
-        subscriptions.take_in(session, poll.source, poll.seen.hub, poll.at)
+def held(session: Session, polls: Sequence[Poll]) -> dict[str, Source]:
+    """Return the sources of those *polls* whose claims are still the right to write them, by token."""
+    rows = _rows(session, [poll.source for poll in polls])
+    return {
+        poll.token: values.source(rows[poll.source])
+        for poll in polls
+        if poll.source in rows and poll.token and rows[poll.source].token == poll.token
+    }
 
 
-def _cover(session: Session, poll: Poll, new: int) -> None:
-    """Count the poll on its day."""
-    key = (poll.source, poll.at.date())
-    row = session.get(CoverageRow, key)
-    if row is None:
-        row = CoverageRow(source=poll.source, day=poll.at.date())
-        session.add(row)
-    if poll.error:
-        row.failed += 1
-    elif not poll.pushed:
-        row.read += 1
-    row.new += new
-    row.overrun += bool(poll.seen and poll.seen.overrun)
+def settle(session: Session, settled: Sequence[tuple[Source, Poll, int]]) -> None:
+    """Write what came of polls onto the rows of their sources, and end their leases.
+
+    Each is given with its source as it was, and how many entries are new.
+    """
+    if not settled:
+        return
+    columns = [
+        {
+            "row": poll.source,
+            "entries": source.entries + new,
+            "token": "",
+            "lease_until": None,
+            **values.health(after(source, poll)),
+        }
+        for source, poll, new in settled
+    ]
+    session.connection().execute(_ROW, columns)
+    _cover(session, [(poll, new) for _, poll, new in settled])
+    pushed = subscriptions.those_with(session, [poll.source for _, poll, _ in settled])
+    for _, poll, _ in settled:
+        seen, name = poll.seen, poll.source
+        if seen is not None and seen.read and not poll.error and (seen.hub or name in pushed):
+            subscriptions.take_in(session, name, seen.hub, poll.at)
+
+
+def _cover(session: Session, polls: Sequence[tuple[Poll, int]]) -> None:
+    """Count polls on their days."""
+    days: dict[tuple[str, date], dict[str, Any]] = {}
+    for some in values.batches([poll for poll, _ in polls]):
+        rows = session.connection().execute(
+            _DAY.select().where(
+                _DAY.c.source.in_([poll.source for poll in some]),
+                _DAY.c.day.in_({poll.at.date() for poll in some}),
+            )
+        )
+        days.update(((row["source"], row["day"]), dict(row)) for row in rows.mappings())
+    stored = set(days)
+    for poll, new in polls:
+        key = (poll.source, poll.at.date())
+        day = days.setdefault(key, {"source": key[0], "day": key[1], **dict.fromkeys(_COUNTS, 0)})
+        day["failed"] += bool(poll.error)
+        day["read"] += not poll.error and not poll.pushed
+        day["new"] += new
+        day["overrun"] += bool(poll.seen and poll.seen.overrun)
+    changed = {(poll.source, poll.at.date()) for poll, _ in polls}
+    if added := [days[key] for key in changed - stored]:
+        session.connection().execute(_DAY.insert(), added)
+    if counted := [
+        {"row": key[0], "on": key[1], **{f"n_{name}": days[key][name] for name in _COUNTS}}
+        for key in changed & stored
+    ]:
+        session.connection().execute(_COUNTED, counted)
 
 
 def coverage(session: Session, since: date) -> dict[str, tuple[Coverage, ...]]:

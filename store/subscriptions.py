@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -37,6 +38,15 @@ def take_in(session: Session, source: str, hub: Hub | None, now: datetime) -> No
             due=now,
         )
     )
+
+
+def those_with(session: Session, sources: Sequence[str]) -> frozenset[str]:
+    """Return which of *sources* have a hub that was noted."""
+    found: set[str] = set()
+    for some in values.batches(sources):
+        named = select(SubscriptionRow.source).where(col(SubscriptionRow.source).in_(some))
+        found.update(session.exec(named))
+    return frozenset(found)
 
 
 def due(session: Session, now: datetime, limit: int) -> tuple[str, ...]:

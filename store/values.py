@@ -227,16 +227,16 @@ def entry_columns(entry: Entry, link: str) -> dict[str, Any]:
     }
 
 
-def revision(identity: str, number: int, entry: Entry, at: datetime) -> RevisionRow:
-    """Return the row of the state that *entry*'s text is in."""
-    return RevisionRow(
-        entry=identity,
-        number=number,
-        title=storable(entry.title),
-        summary=storable(entry.summary),
-        text=storable(entry.text),
-        at=at,
-    )
+def revision_columns(identity: str, number: int, entry: Entry, at: datetime) -> dict[str, Any]:
+    """Return the columns of the state that *entry*'s text is in."""
+    return {
+        "entry": identity,
+        "number": number,
+        "title": storable(entry.title),
+        "summary": storable(entry.summary),
+        "text": storable(entry.text),
+        "at": at,
+    }
 
 
 def entry(row: EntryRow, texts: RevisionRow) -> Entry:

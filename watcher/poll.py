@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from rules import Entry
-from store import Claim, Committed, Known, Poll, Source
+from store import Claim, Committed, Known, Poll, Source, Wanted
 from store.database import Database
-from watcher.bridge import Bridge
+from watcher.bridge import Bridge, Together
 from watcher.decide import Desk, decide
 from watcher.fetch import FetchError
 from watcher.gather import Gathered, Gatherer
@@ -59,11 +60,14 @@ class Poller:
         self._pace = pace
         self._clock = clock
         self._announce = announce
+        self._claim = Together(bridge, partial(database.claim_each, lease=LEASE))
+        self._look_up = Together(bridge, database.known_each)
+        self._write = Together(bridge, database.commit_each)
 
     async def poll(self, name: str, *, due_only: bool = True) -> Polled | None:
         """Look at the source *name* now; return None where it is not due or somebody else looks."""
         now = self._clock()
-        claim = await self._bridge(self._database.claim, name, now, LEASE, due_only=due_only)
+        claim = await self._claim(Wanted(source=name, now=now, due_only=due_only))
         if claim is None:
             return None
         async with self._given_back(claim, now + _SOON):
@@ -107,7 +111,7 @@ class Poller:
         Unless each is *news*, those alert that would have alerted had a poll found them.
         """
         now = self._clock()
-        claim = await self._bridge(self._database.claim, name, now, LEASE, due_only=False)
+        claim = await self._claim(Wanted(source=name, now=now, due_only=False))
         if claim is None:
             return None
         at = claim.source.next_poll_at
@@ -163,8 +167,9 @@ class Poller:
     async def _known(self, claim: Claim, entries: tuple[Entry, ...]) -> Mapping[str, Known]:
         """Return what is stored of *entries*, under another guid too, by their present keys."""
         source = claim.source.name
-        keys = [entry.key for entry in entries]
-        known = await self._bridge(self._database.known, source, keys)
+        if not entries:
+            return {}
+        known = await self._look_up((source, [entry.key for entry in entries]))
         links, digests = wanted(entries, known)
         if not (links or digests) or claim.source.succeeded_at is None:
             return known
@@ -181,7 +186,7 @@ class Poller:
         )
 
     async def _commit(self, poll: Poll) -> Polled | None:
-        committed = await self._bridge(self._database.commit, poll)
+        committed = await self._write(poll)
         if committed is None:
             _log.warning("poll discarded", source=poll.source, reason="another process polled it")
             return None

@@ -28,7 +28,9 @@ class Newsstand:
     def __init__(self, count: int) -> None:
         self.count = count
         texts = [entry.text for entry in Corpus().articles(_ARTICLES)]
-        self._sentences = [s.strip()[:160] for text in texts for s in text.split(". ") if len(s) > 60]
+        self._sentences = [
+            s.strip()[:160] for text in texts for s in text.split(". ") if len(s) > 60
+        ]
 
     def feed(self, number: int, *, changed: bool = False) -> tuple[str, bytes]:
         """Return the media type and the bytes of a feed."""
@@ -141,7 +143,7 @@ class _Seller(asyncio.Protocol):
             self._change["now"] = b"1"
             self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
             return
-        tag, whole = self._answers[path + (self._change and "?changed" or "")]
+        tag, whole = self._answers[f"{path}?changed" if self._change else path]
         if f"if-none-match: {tag.decode()}" in lower:
             self._transport.write(b"HTTP/1.1 304 Not Modified\r\netag: " + tag + b"\r\n\r\n")
         else:

@@ -22,8 +22,7 @@ from tests.benchmarks.memory import peak_memory
 from tests.benchmarks.newsstand import ENTRIES, newsstand
 from tests.desks import write_desk
 
-import os
-FEEDS = int(os.environ.get("FEEDS", 2000))
+FEEDS = 2_000
 RULES = 100
 WORKERS = 8
 ROUNDS = ("first", "unchanged", "tenth")
@@ -33,6 +32,9 @@ WANTED = {"first": 4.0, "unchanged": 3.0}
 def measured() -> Mapping[str, object]:
     """Return seconds for each round, and how many times as fast as reader we were."""
     with tempfile.TemporaryDirectory() as folder, newsstand(FEEDS) as address, ExitStack() as open_:
+        feeds = {f"feed-{n}": f"{address}/{n}.xml" for n in range(FEEDS)}
+        rules = rule_files(Corpus().queries(RULES))["000000.yaml"].decode()
+        write_desk(Path(folder) / "ours", feeds=feeds, rules=rules)
         ours, others = (
             open_.enter_context(_contestant(name, address, Path(folder) / name))
             for name in ("ours", "reader")
@@ -80,17 +82,14 @@ def _round(contestant: subprocess.Popen[str], new: int) -> float:
     return seconds
 
 
-async def _ours(address: str, folder: Path) -> None:
+async def _ours(_: str, folder: Path) -> None:
     from watcher.app import opened
     from watcher.commands.work import polled
     from watcher.logs import set_up_logs
 
     set_up_logs()
-    feeds = {f"feed-{n}": f"{address}/{n}.xml" for n in range(FEEDS)}
-    rules = rule_files(Corpus().queries(RULES))["000000.yaml"].decode()
-    write_desk(folder, feeds=feeds, rules=rules)
     async with opened(folder, {}) as app:
-        names = list(feeds)
+        names = [spec.name for spec in app.state.sources if spec.kind == "feed"]
 
         async def look() -> int:
             seen = await polled(app, names, due_only=False)

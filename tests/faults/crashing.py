@@ -18,15 +18,15 @@ from store import archive, outbox, schedule
 from store.database import Database
 
 STEPS: dict[str, tuple[Any, str, bool]] = {
-    "source claimed": (Database, "claim", True),
+    "source claimed": (Database, "claim_each", True),
     "before gathering": (watcher.gather.Gatherer, "gather", False),
-    "after asking the store": (Database, "known", True),
-    "before the commit": (Database, "commit", False),
+    "after asking the store": (Database, "known_each", True),
+    "before the commit": (Database, "commit_each", False),
     "entries written": (archive.Recorder, "entries", True),
     "matches written": (archive.Recorder, "matches", True),
     "deliveries written": (outbox, "owe", True),
     "schedule written": (schedule, "settle", True),
-    "after the commit": (Database, "commit", True),
+    "after the commit": (Database, "commit_each", True),
     "deliveries claimed": (Database, "claim_deliveries", True),
     "before the request": (feeds.outgoing.Outgoing, "post", False),
     "before the arrival is written": (Database, "settle", False),

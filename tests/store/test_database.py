@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
@@ -27,6 +28,7 @@ from store import (
     Poll,
     SourceSpec,
     Validators,
+    Wanted,
     events,
     match_id,
 )
@@ -277,6 +279,43 @@ def test_a_poll_that_is_committed_twice_is_committed_once(database: Database) ->
     assert database.commit(poll) is None
     assert len(database.published(["law-32108"], 10)) == 1
     assert len(database.deliveries()) == 1
+
+
+def test_polls_that_end_together_are_committed_together_and_each_only_once(
+    database: Database,
+) -> None:
+    names = [f"source-{number}" for number in range(3)]
+    database.sync_sources([a_source(name) for name in names], NOON)
+    wanted = [Wanted(source=name, now=NOON) for name in (*names, names[0])]
+    *claims, again = database.claim_each(wanted, MINUTE)
+    assert again is None
+    verdicts = [judged(an_entry(source=name), a_match()) for name in names]
+    polls = [a_poll(claim, one) for claim, one in zip(claims, verdicts, strict=True) if claim]
+    lost = replace(polls[1], token="somebody else's")
+    found = database.commit_each([polls[0], lost, polls[2], polls[0]])
+    assert [one and one.new for one in found] == [1, None, 1, None]
+    assert [one.seq for one in database.published(["law-32108"], 10)] == [2, 1]
+    assert [one.read for days in database.coverage(NOON.date()).values() for one in days] == [1, 1]
+    assert database.commit(polls[1]) is not None
+
+
+def test_polls_of_one_transaction_are_stored_all_or_none(database: Database) -> None:
+    database.sync_sources([a_source("one"), a_source("other")], NOON)
+    claims = database.claim_each(
+        [Wanted(source=name, now=NOON) for name in ("one", "other")], MINUTE
+    )
+    good, bad = (
+        a_poll(claim, judged(an_entry(source=claim.source.name), a_match()))
+        for claim in claims
+        if claim
+    )
+    unwritable = Owed(
+        id="d", endpoint="newsroom", event="endpoint.test", payload={"data": object()}
+    )
+    with pytest.raises(TypeError):
+        database.commit_each([good, replace(bad, owed=(unwritable,))])
+    assert database.published(["law-32108"], 10) == ()
+    assert database.commit(good) is not None
 
 
 def test_entry_match_delivery_and_schedule_are_stored_together_or_not_at_all(

@@ -1,0 +1,36 @@
+"""Writes what a poll found, matched and owes, within the transaction that settles it."""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from store import archive, events, outbox
+from store.nouns import Committed, Poll, match_id
+
+
+def write(session: Session, poll: Poll) -> Committed:
+    """Store all that *poll* brings, beside what it leaves its source as; return what that came to."""
+    told = archive.told_before(session, poll.source, poll.judged, poll.owed)
+    recorder = archive.Recorder(session, poll.at)
+    new = recorder.entries(poll.judged)
+    numbers, matched = recorder.matches(
+        [
+            (one.id, [m for m in one.matches if match_id(m.rule, one.id) not in told])
+            for one in poll.judged
+        ]
+    )
+    for one in poll.judged:
+        for rule in one.lost:
+            recorder.lose(one.id, rule)
+    wanted = [one for one in poll.owed if one.match not in told]
+    owed = outbox.owe(session, wanted, numbers, poll.at)
+    rung = [delivery.endpoint for delivery in owed if delivery.state == "due"]
+    for event in poll.events:
+        events.note(session, event)
+    session.flush()  # the next poll of the same transaction asks for free instants
+    return Committed(
+        new=new,
+        revised=len(poll.judged) - new,
+        matched=matched,
+        endpoints=tuple(dict.fromkeys(rung)),
+    )
