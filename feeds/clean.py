@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_SCHEME = re.compile(r"([A-Za-z0-9][A-Za-z0-9+-]{1,24})://")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _KEPT = "/%:@!$&'()*+,;=~-._"
 _LONGEST_ADDRESS = 2000
@@ -61,6 +62,16 @@ def web_link(address: str) -> str:
         for index, part in enumerate((parts.path, parts.query, parts.fragment))
     )
     return urlunsplit((parts.scheme.lower(), place + port, path, query, fragment))
+
+
+def scheme(address: str) -> str:
+    """Return what *address* begins with, in small letters, or "" where it names nothing.
+
+    >>> scheme("HTTPS://example.org"), scheme("example.org")
+    ('https', '')
+    """
+    found = _SCHEME.match(address)
+    return found[1].lower() if found else ""
 
 
 def language(tag: str) -> str:

@@ -6,12 +6,15 @@ plain values in the order in which they are sent.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rules import Because, Entry, Match, Rule
-    from store import Source
+    from store import Bundle, Source
 
 EVENTS = ("match.created", "match.updated", "source.failing", "source.recovered", "endpoint.test")
 """The types of events that an endpoint may ask for."""
@@ -22,6 +25,7 @@ LONGEST_TEXT = 300
 """Characters of a title, a quote or a context. These bounds keep a payload to some 20 KB; the
 whole article stands behind its links."""
 MOST_AUTHORS = 20
+LARGEST_DIGEST = 200_000
 
 
 def match_created(
@@ -92,6 +96,43 @@ def source_recovered(*, source: Source, now: datetime, base_url: str) -> dict[st
         "links": _source_links(base_url),
     }
     return _event("source.recovered", now, data)
+
+
+def digest(bundle: Bundle, *, base_url: str) -> dict[str, Any]:
+    """Return the payload that tells of all that waited in *bundle*, oldest first.
+
+    Each event is as it would have come alone, with its id. From some hundred kilobytes
+    on, matches are without summary and places, so that a digest stays a body that
+    receivers take.
+    """
+    events, size = [], 0
+    for identity, event in bundle.members:
+        told = {"id": identity, **event}
+        size += len(json.dumps(told, ensure_ascii=False))
+        events.append(told if size <= LARGEST_DIGEST else _brief(told))
+    data: dict[str, Any] = {
+        "endpoint": bundle.endpoint,
+        "reason": bundle.why,
+        "since": _instant(bundle.since),
+        "count": len(events),
+        "events": events,
+        "links": {"home": f"{base_url.rstrip('/')}/"},
+    }
+    if (silence := bundle.silence) is not None:
+        data["silence"] = {
+            "rule": silence.rule or None,
+            "why": silence.reason,
+            "since": _instant(silence.since),
+            "until": _instant(silence.ended_at or silence.until),
+        }
+    return _event("digest", bundle.at, data)
+
+
+def _brief(told: Mapping[str, Any]) -> dict[str, Any]:
+    data = told["data"]
+    if "entry" not in data:
+        return {**told}
+    return {**told, "data": {**data, "entry": {**data["entry"], "summary": ""}, "because": []}}
 
 
 def _event(kind: str, now: datetime, data: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from rules import Because, Entry, Match
+from store.holding import AT_WILL, Holding, Why
 
 JSON_TYPE = "application/json"
 _NAMESPACE = uuid.UUID("3f1d1c0a-6c0c-5e0b-9c33-d2d6b7a1f5e4")
@@ -426,19 +427,34 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageTemplate:
+    """What the desk wants written for people, in Jinja2; what is empty is ours.
+
+    *format* is what the body is written in, or "" for what the channel likes best.
+    """
+
+    title: str = ""
+    body: str = ""
+    format: Literal["", "text", "markdown", "html"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     """An endpoint as the desk, or whoever enlisted it, describes it.
 
     *kind* chooses how a try goes out (`feeds.sending.Sender`). *secrets* are the
-    active `whsec_` signing keys.
+    active `whsec_` signing keys. *templates* are for channels, by what comes before
+    the dot in the names of events: "match", "source", "digest".
     """
 
     name: str
-    url: str
+    url: str = field(repr=False)
     kind: str = "webhook"
     secrets: tuple[str, ...] = field(default=(), repr=False)
     events: tuple[str, ...] = ("match.created",)
     allow_private: bool = False
+    holding: Holding = AT_WILL
+    templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -496,3 +512,40 @@ class Delivery:
     delivered_at: datetime | None = None
     error: str = ""
     log: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Nothing is told to an endpoint before *until*, of one rule or, where that is empty, at all.
+
+    *count* is how many deliveries it held back so far. *ended_at* is when
+    somebody ended it before its time.
+    """
+
+    id: str
+    endpoint: str
+    rule: str
+    reason: str
+    since: datetime
+    until: datetime
+    ended_at: datetime | None = None
+    count: int = 0
+
+    def is_in_force(self, now: datetime) -> bool:
+        """Tell whether it holds anything back now."""
+        return self.ended_at is None and now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """What waited for one endpoint and is told together, oldest first: ids and events as stored.
+
+    *silence* is the one that it waited for, where it is that of one.
+    """
+
+    endpoint: str
+    why: Why
+    since: datetime
+    at: datetime
+    members: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    silence: Silence | None = None

@@ -11,7 +11,9 @@ from rules import Entry, RuleSet
 from rules.files import read_rules
 from rules.language import parse_query
 from rules.rule import Rule
+from tests.desks import SECRET
 from tests.journeys.running import tocsin
+from watcher.settings import read_settings
 
 ROOT = Path(__file__).parent.parent
 LANGUAGE = (ROOT / "rules" / "README.md").read_text("utf-8")
@@ -101,3 +103,12 @@ def test_every_file_that_the_documents_lead_to_is_there() -> None:
 def test_nothing_in_the_project_names_a_place_of_this_machine() -> None:
     for path in (ROOT / "requirements.lock", ROOT / "requirements-dev.lock"):
         assert not re.search(r"https?://|file:|--index-url|--find-links", path.read_text("utf-8"))
+
+
+def test_the_endpoints_of_the_documents_can_be_read(tmp_path: Path) -> None:
+    text = (ROOT / "feeds" / "README.md").read_text("utf-8")
+    (tmp_path / "chief.url").write_text("mailtos://u:word@mail.example?to=chief@mail.example")
+    environ = {"NTFY_URL": "ntfys://u:word@ntfy.example/desk", "NEWSROOM_SECRET": SECRET}
+    for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
+        (tmp_path / "tocsin.toml").write_text(block, "utf-8")
+        assert read_settings(tmp_path, "tocsin.toml", environ).endpoints

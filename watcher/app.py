@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from feeds.channels import SERVICES, Channels
+from feeds.channels import prepare as prepare_channels
 from feeds.health import Health
-from feeds.outgoing import Outgoing
+from feeds.outgoing import POST_DEADLINE, Outgoing
 from feeds.webhooks import Webhooks
 from rules import Entry, Match, Problem, RuleSet
 from store import Committed, EndpointSpec, Event, Stored
 from store.database import Database, StoreError
 from watcher.bridge import Bridge
+from watcher.children import Children
 from watcher.desk import DeskState, read_desk, reread
 from watcher.drain import Drainer
 from watcher.engines.embedded import EmbeddedEngine, Job
@@ -51,6 +54,7 @@ _MOST_AT_ONCE = 500
 """So many polls wait for their turn at most; the next beat asks for more."""
 
 _MOST_HUBS = 100
+_MESSENGERS = 4
 _PATIENT_TRIES = 40
 _BETWEEN_TRIES = 0.05
 _LIMITS = {"poll": 64, "drain": 64, "subscribe": 4, "confirm": 4, "publish": 1, "maintain": 1}
@@ -74,6 +78,12 @@ class App:
         self.bridge = Bridge()
         self.outgoing = Outgoing(user_agent(VERSION, polling.contact))
         self.readers = Readers()
+        self.messengers = Children(
+            _MESSENGERS,
+            seconds=POST_DEADLINE.total_seconds(),
+            prepare=prepare_channels,
+            preload=[SERVICES for one in state.endpoints.values() if one.kind == "channel"][:1],
+        )
         self.engine = EmbeddedEngine(
             {
                 "poll": self._poll,
@@ -107,7 +117,11 @@ class App:
         self.drainer = Drainer(
             database,
             self.bridge,
-            {"webhook": Webhooks(self.outgoing), **self.hub.senders},
+            {
+                "webhook": Webhooks(self.outgoing),
+                "channel": Channels(self.messengers.call),
+                **self.hub.senders,
+            },
             self._endpoint,
             utc_now,
         )
@@ -129,6 +143,7 @@ class App:
         """Let go of the network, the child processes and the store."""
         await self.outgoing.aclose()
         self.readers.close()
+        self.messengers.close()
         self.bridge.close()
         self.database.close()
 

@@ -21,7 +21,9 @@ sources = typer.Typer(help="What is watched.", no_args_is_help=True, rich_markup
 deliveries = typer.Typer(
     help="What was sent, and what is owed.", no_args_is_help=True, rich_markup_mode=None
 )
-endpoints = typer.Typer(help="Who gets webhooks.", no_args_is_help=True, rich_markup_mode=None)
+endpoints = typer.Typer(
+    help="Who is told: webhooks, mail and chats.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(sources, name="sources")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(endpoints, name="endpoints")
@@ -349,6 +351,24 @@ def endpoints_test(
     from watcher.commands.endpoints import test as command
 
     command(context.obj, name, json=json)
+
+
+@endpoints.command("preview")
+def endpoints_preview(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    event: Annotated[
+        str, typer.Option(help="Which event: match.created, source.failing, digest …")
+    ] = "match.created",
+    match: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of this match; else of the latest.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what an endpoint would get, without sending it."""
+    from watcher.commands.preview import preview as command
+
+    command(context.obj, name, event, match, json=json)
 
 
 @endpoints.command("enable")

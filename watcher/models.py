@@ -88,7 +88,7 @@ def _words(detail: ErrorDetails, model: type[DeskModel]) -> tuple[str, str, str]
         case "extra_forbidden":
             return "S101", f"unknown key `{key}`", did_you_mean(key, _keys_at(model, path[:-1]))
         case "missing":
-            return "S102", f"the key `{key}` is missing", _MISSING.get(key, "")
+            return "S102", *missing(key)
         case "string_pattern_mismatch":
             hint = "names are made of a-z, 0-9 and -, and begin with a letter or digit"
             return "S103", f"{_shown(detail['input'])} is not a name", hint
@@ -101,6 +101,11 @@ def _words(detail: ErrorDetails, model: type[DeskModel]) -> tuple[str, str, str]
             return "S104", f"`{key}` = {value}{message[:1].lower()}{message[1:]}", hint
 
 
+def missing(key: str) -> tuple[str, str]:
+    """Return that *key* is missing, and what to write."""
+    return f"the key `{key}` is missing", _MISSING.get(key, "")
+
+
 def _keys_at(model: type[DeskModel], path: tuple[str | int, ...]) -> Iterable[str]:
     """Return the keys that the model at *path* knows."""
     inner: type[DeskModel] | None = model
@@ -109,7 +114,8 @@ def _keys_at(model: type[DeskModel], path: tuple[str | int, ...]) -> Iterable[st
             return ()
         field = inner.model_fields.get(str(part))
         inner = _model_in(field.annotation) if field else inner
-    return inner.model_fields if inner else ()
+    fields = inner.model_fields.items() if inner else ()
+    return [field.alias or name for name, field in fields]
 
 
 def _model_in(annotation: Any) -> type[DeskModel] | None:

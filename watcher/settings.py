@@ -13,12 +13,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from feeds.catalogue import HEALTH, Site
+from feeds.channels import is_channel
 from feeds.payload import EVENTS
 from feeds.webhooks import check_secret
 from rules import DeskError, Problem
-from store import EndpointSpec
-from watcher.models import DeskModel, Duration, Name, did_you_mean, file_bytes, problems_of
+from store import EndpointSpec, MessageTemplate
+from watcher.models import DeskModel, Duration, Name, did_you_mean, file_bytes, missing, problems_of
+from watcher.telling import TemplateSettings
 from watcher.tomldoc import TomlDocument, read_toml
+from watcher.wording import templates
 
 FILE = "tocsin.toml"
 PREFIX = "TOCSIN_"
@@ -115,7 +118,7 @@ class SecretReference(DeskModel):
 
 def _address(value: object) -> str | SecretReference:
     if isinstance(value, str):
-        return web_address(value)
+        return value if is_channel(value) else web_address(value)
     if isinstance(value, dict) and value.keys() <= {"env", "file"}:
         return SecretReference.model_validate(value)
     hint = 'write "https://…", or {env = "…"} or {file = "…"} where the address is a secret'
@@ -137,12 +140,13 @@ class ApiSettings(DeskModel):
 
 
 class EndpointSettings(DeskModel):
-    """A webhook receiver and what it wants to hear of."""
+    """A webhook receiver or a channel: what it wants to hear of, when, and in which words."""
 
     url: Annotated[str | SecretReference, PlainValidator(_address)]
-    secret: Annotated[SecretReference, BeforeValidator(_is_reference)]
+    secret: Annotated[SecretReference | None, BeforeValidator(_is_reference)] = None
     events: Annotated[tuple[str, ...], Field(min_length=1)] = ("match.created",)
     allow_private: bool = False
+    template: TemplateSettings | None = None
 
 
 class SettingsFile(DeskModel):
@@ -205,6 +209,12 @@ class Settings:
         url = self.values.store.url
         path = url.removeprefix("sqlite:///")
         return f"sqlite:///{(self.folder / path).resolve()}" if path != url else url
+
+    def templates(
+        self, at: tuple[str, ...], written: TemplateSettings | None
+    ) -> tuple[dict[str, MessageTemplate], list[Problem]]:
+        """Return the templates that stand at *at*, by kind of event, and what is wrong with them."""
+        return templates(at, written, self.folder, self._document)
 
     def problem(self, path: tuple[str | int, ...], code: str, message: str, hint: str) -> Problem:
         """Return a Problem at the place of *path* in tocsin.toml."""
@@ -328,12 +338,21 @@ def _endpoints(
     for name, endpoint in settings.values.endpoints.items():
         at = ("endpoints", name)
         try:
+            url = _url(settings, (*at, "url"), endpoint.url, environ)
+            words: Mapping[str, MessageTemplate] = {}
+            if is_channel(url):
+                secrets: tuple[str, ...] = ()
+                words = _words(settings, at, endpoint, url)
+            else:
+                secrets = _signing_keys(settings, at, endpoint, environ)
             specs[name] = EndpointSpec(
                 name=name,
-                url=_url(settings, (*at, "url"), endpoint.url, environ),
-                secrets=(_signing_key(settings, (*at, "secret"), endpoint.secret, environ),),
+                url=url,
+                kind="channel" if is_channel(url) else "webhook",
+                secrets=secrets,
                 events=endpoint.events,
                 allow_private=endpoint.allow_private,
+                templates=words,
             )
         except DeskError as error:
             problems.extend(error.problems)
@@ -350,11 +369,48 @@ def _url(
 ) -> str:
     if isinstance(url, str):
         return url
+    secret = _secret(settings, at, url, environ)
     try:
-        return web_address(_secret(settings, at, url, environ))
+        return secret if is_channel(secret) else web_address(secret)
     except PydanticCustomError as error:
         message = f"what `url` refers to is {error.message()}"
         raise DeskError([settings.problem(at, "S104", message, "")]) from error
+
+
+def _words(
+    settings: Settings, at: tuple[str, ...], endpoint: EndpointSettings, url: str
+) -> Mapping[str, MessageTemplate]:
+    """Return the templates of a channel, having looked at its address and its other settings."""
+    from feeds.services import ChannelError, channel
+
+    problems: list[Problem] = []
+    if endpoint.secret is not None:
+        hint = "leave it out; what a channel needs stands in its address"
+        message = "a channel has no signing secret"
+        problems.append(settings.problem((*at, "secret"), "S112", message, hint))
+    try:
+        if channel(url).confidential and isinstance(endpoint.url, str):
+            hint = 'keep the address elsewhere, and write url = {env = "CHAT_URL"} or {file = "…"}'
+            message = "this address holds a secret, which does not stand in this file"
+            problems.append(settings.problem((*at, "url"), "S113", message, hint))
+    except ChannelError as error:
+        problems.append(settings.problem((*at, "url"), "S104", str(error), error.hint))
+    words, wrong = settings.templates((*at, "template"), endpoint.template)
+    if problems or wrong:
+        raise DeskError([*problems, *wrong])
+    return words
+
+
+def _signing_keys(
+    settings: Settings, at: tuple[str, ...], endpoint: EndpointSettings, environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    if endpoint.template is not None:
+        message, hint = "a webhook gets JSON", "templates are for channels; leave this out"
+        raise DeskError([settings.problem((*at, "template"), "S112", message, hint)])
+    if endpoint.secret is None:
+        message, hint = missing("secret")
+        raise DeskError([settings.problem(at, "S102", message, hint)])
+    return (_signing_key(settings, (*at, "secret"), endpoint.secret, environ),)
 
 
 def _signing_key(

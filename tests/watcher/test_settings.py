@@ -150,3 +150,68 @@ def test_the_address_of_an_endpoint_can_be_a_secret_too(tmp_path: Path) -> None:
     ((problem, _),) = problems(tmp_path, text, URL="nowhere", KEY=SECRET)
     assert "S104" in problem
     assert "nowhere" not in problem
+
+
+CHANNEL = '[endpoints.chat]\nurl = "ntfy://ntfy.example/desk"\n'
+
+
+def test_an_endpoint_may_be_a_channel_with_words_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "chat.md").write_text("{{ bold(entry.title) }}", "utf-8")
+    text = CHANNEL + (
+        '[endpoints.chat.template]\ntitle = "{{ rule.title }}"\nbody = {file = "chat.md"}\n'
+        '[endpoints.chat.template.digest]\ntitle = "{{ count }} alerts"\n'
+    )
+    spec = settings(tmp_path, text).endpoints["chat"]
+    assert (spec.kind, spec.secrets) == ("channel", ())
+    assert spec.templates["match"].body == "{{ bold(entry.title) }}"
+    assert spec.templates["digest"].title == "{{ count }} alerts"
+    secret = settings(
+        tmp_path, '[endpoints.chat]\nurl = {env = "URL"}', URL="ntfys://u:w@n.example/d"
+    )
+    assert secret.endpoints["chat"].kind == "channel"
+    assert "u:w" not in repr(secret.endpoints["chat"])
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said", "advised"),
+    [
+        ('[endpoints.chat]\nurl = "nfty://h/t"', 2, "there is no channel `nfty://`", "`ntfy://`"),
+        ('[endpoints.chat]\nurl = "ntfys://u:w@h/t"', 2, "S113 this address holds a secret", "env"),
+        (CHANNEL + 'secret = {env = "KEY"}', 3, "S112 a channel has no signing secret", "leave it"),
+        (CHANNEL + 'template = {title = "{{ rule.titel }}"}', 3, "did you mean `title`?", "names"),
+        (
+            CHANNEL + '[endpoints.chat.template]\nbody = """\none\n{{ nothing }}\n"""',
+            6,
+            "S114 the template cannot be used: there is no `nothing`",
+            "names",
+        ),
+        (
+            CHANNEL + '[endpoints.chat.template.digest]\nbody = {file = "../chat.md"}',
+            4,
+            "S114 the template ../chat.md lies outside the desk",
+            "put it",
+        ),
+        (CHANNEL + "[endpoints.chat.template]\nbodi = 'x'", 4, "S101 unknown key `bodi`", "`body`"),
+        (
+            ENDPOINT + 'secret = {env = "KEY"}\ntemplate = {title = "x"}',
+            4,
+            "S112 a webhook gets JSON",
+            "channels",
+        ),
+    ],
+)
+def test_a_channel_that_cannot_work_is_told_at_its_place(
+    tmp_path: Path, text: str, line: int, said: str, advised: str
+) -> None:
+    ((found, hint),) = problems(tmp_path, text, KEY=SECRET)
+    assert said in found
+    assert advised in hint
+    assert f":{line}:" in found
+    assert "u:w" not in found + hint
+
+
+def test_a_template_in_a_file_is_told_of_there(tmp_path: Path) -> None:
+    (tmp_path / "chat.md").write_text("one\ntwo\n{{ entry.titel }}", "utf-8")
+    text = CHANNEL + '[endpoints.chat.template]\nbody = {file = "chat.md"}'
+    ((found, _),) = problems(tmp_path, text)
+    assert "chat.md:3:1: S114" in found
