@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from feeds.address import LIVE, Part
 from feeds.catalogue import HEALTH, Catalogue
 from feeds.clean import one_line, shortened
 from feeds.items import Channel, Item, channel_of
@@ -27,15 +28,15 @@ _ADVICE = {
 """The command that helps on."""
 
 
-def bulletin(events: Iterable[Event], catalogue: Catalogue) -> Channel:
+def bulletin(events: Iterable[Event], catalogue: Catalogue, most: int = LIVE) -> Channel:
     """Return the health feed with *events*, newest first, ready to be rendered.
 
-    No hub tells of it.
+    No hub tells of it, and there are no archives.
     """
-    site = catalogue.site
-    home = f"{site.base_url}/{HEALTH}"
+    home = f"{catalogue.base}/{HEALTH}"
     items = (_item(event, catalogue, home) for event in events)
-    return channel_of(catalogue.health, items, site, home)
+    part = Part(name=HEALTH, most=most)
+    return channel_of(catalogue.health, part, items, catalogue, home)
 
 
 def headline(event: Event) -> str:

@@ -34,6 +34,21 @@ class Catalogue:
     problems: tuple[Problem, ...] = ()
     retired: frozenset[str] = frozenset()
     hubs: tuple[str, ...] = ()
+    prefix: str = ""
+
+    @property
+    def base(self) -> str:
+        """Return the address below which everything of it stands, without a slash at its end."""
+        return self.site.base_url + self.prefix
+
+    @property
+    def scope(self) -> str:
+        """Return who may keep copies of it, in the words of Cache-Control."""
+        return "private" if self.prefix else "public"
+
+    def feed(self, name: str) -> Feed | None:
+        """Return the feed of that name, the desk's own among them."""
+        return self.health if name == HEALTH else self.feeds.get(name)
 
     @property
     def health(self) -> Feed:

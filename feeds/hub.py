@@ -15,9 +15,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from feeds.clean import web_link
+from feeds.document import Document
 from feeds.outgoing import Outgoing
 from feeds.sending import Answer
-from feeds.shelf import Rendered
 from feeds.webhooks import answer_of
 from store import Delivery, EndpointSpec, HubRequest, hub_id
 
@@ -79,8 +79,8 @@ def signature(body: bytes, secret: str) -> Mapping[str, str]:
     return {"x-hub-signature": f"sha256={signed}"}
 
 
-Published = Callable[[str], Awaitable[tuple[Rendered, Mapping[str, str]] | None]]
-"""Gives a feed by its address below the base URL, as it is now, and the headers that go with it."""
+Published = Callable[[str], Awaitable[Document | None]]
+"""Gives a feed by its address below the base URL, as it is now."""
 
 
 class Pushes:
@@ -95,12 +95,11 @@ class Pushes:
         found = await self._published(json.loads(delivery.body)["topic"])
         if found is None:
             return Answer(verdict="gone", error="the feed is published no more")
-        rendered, headers = found
-        signed = signature(rendered.body, *endpoint.secrets) if endpoint.secrets else {}
+        signed = signature(found.body, *endpoint.secrets) if endpoint.secrets else {}
         reply = await self._outgoing.post(
             endpoint.url,
-            headers={"content-type": rendered.media_type, **headers, **signed},
-            body=rendered.body,
+            headers={"content-type": found.media_type, "link": found.link, **signed},
+            body=found.body,
             allow_private=endpoint.allow_private,
         )
         return answer_of(reply, endpoint.secrets, now)

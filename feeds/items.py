@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
 
 import msgspec
 
-from feeds.catalogue import Catalogue, Site
+from feeds.address import Part
+from feeds.catalogue import Catalogue
 from feeds.clean import language, one_line, plain, shortened, web_link
 from feeds.highlight import Segment, excerpts_of
 from rules import Rule
-from store import Feed, Published
-
-LIVE = 100
-"""How many matches a feed holds; its page and the store have the rest."""
+from store import Feed, Published, Span
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 """When a feed changed that never held anything: the same at every look, and not implausible."""
 
+_FIRST = datetime(1990, 1, 1, tzinfo=UTC)
+"""There was no web before; validators call earlier dates implausible."""
+
+_MICROSECOND = timedelta(microseconds=1)
 _EXCERPTS = 5
 _LONGEST_TITLE = 500
 _LEAD = 600
@@ -54,54 +56,100 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """A feed as every format shows it; *address* is its own without the format's ending.
+    """A part of a feed as every format shows it; *base* is the site's address.
 
-    *hubs* are the addresses of the WebSub hubs that tell of its changes.
+    *identity* is the feed's id, the same in every part and at every address.
+    *previous* is the archive of what was found before, *following* of what was
+    found after an archive. *hubs* are the addresses of the WebSub hubs that tell
+    of the feed's changes.
     """
 
     feed: Feed
     title: str
     description: str
+    identity: str
     home: str
-    address: str
+    base: str
+    part: Part
     publisher: str
     language: str
     updated: datetime
     items: tuple[Item, ...]
+    previous: Part | None = None
+    following: Part | None = None
     hubs: tuple[str, ...] = ()
 
+    def address(self, part: Part, ending: str) -> str:
+        """Return the address of *part* in the format *ending*."""
+        return f"{self.base}/{part.path(ending)}"
 
-def channel(feed: Feed, matches: Iterable[Published], catalogue: Catalogue) -> Channel:
-    """Return *feed* with *matches*, newest first, ready to be rendered."""
+    @property
+    def sheet(self) -> str:
+        """Return the way from this document to its style sheet, right under any base address."""
+        return f"{'../' * self.part.path('').count('/')}static/feed.css"
+
+
+def channel(feed: Feed, part: Part, span: Span, catalogue: Catalogue, now: datetime) -> Channel:
+    """Return *part* of *feed* with the matches of *span*, ready to be rendered at *now*."""
     home = "" if feed.name == "all" else f"topics/{feed.name}"
-    items = (_item(match, catalogue) for match in matches)
-    site = catalogue.site
-    return channel_of(feed, items, site, f"{site.base_url}/{home}", catalogue.hubs)
+    items = _in_the_past([_item(match, catalogue) for match in span.matches], now)
+    whole = channel_of(feed, part, items, catalogue, f"{catalogue.base}/{home}")
+    return replace(
+        whole,
+        previous=previous(part, span),
+        following=_following(part, now),
+        hubs=() if part.until else catalogue.hubs,
+    )
 
 
 def channel_of(
-    feed: Feed, items: Iterable[Item], site: Site, home: str, hubs: tuple[str, ...] = ()
+    feed: Feed, part: Part, items: Iterable[Item], catalogue: Catalogue, home: str
 ) -> Channel:
-    """Return *feed* with *items*, newest first, whose page is at *home*."""
+    """Return *part* of *feed* with *items*, newest first, whose page is at *home*."""
     items = tuple(items)
+    site = catalogue.site
     languages = site.languages
     title = one_line(feed.title) or feed.name
     return Channel(
         feed=feed,
         title=title,
         description=one_line(feed.description) or f"What {one_line(site.title)} found: {title}",
+        identity=f"{site.base_url}/{Part(name=feed.name).path('atom')}",
         home=home,
-        address=f"{site.base_url}/feeds/{feed.name}",
+        base=catalogue.base,
+        part=part,
         publisher=one_line(site.title) or "tocsin",
         language=language(languages[0]) if len(languages) == 1 else "",
         updated=max((item.updated for item in items), default=NEVER),
         items=items,
-        hubs=hubs,
     )
 
 
+def previous(part: Part, span: Span) -> Part | None:
+    """Return the archive of what was found before what *part* shows, which is *span*."""
+    if span.earlier is None:
+        return None
+    whole = Part.month(part.name, span.earlier)
+    if span.reached is None or whole == Part.month(part.name, span.reached):
+        return Part.before(part.name, span.earlier + _MICROSECOND)
+    return whole
+
+
+def _following(part: Part, now: datetime) -> Part | None:
+    return Part.month(part.name, part.until) if part.until and part.until <= now else None
+
+
+def _in_the_past(items: list[Item], now: datetime) -> list[Item]:
+    """Return *items*, none changed after *now*: where a clock ran ahead, some say so."""
+    late = sum(item.updated > now for item in items)
+    return [
+        replace(item, updated=now - index * _MICROSECOND, published=min(item.published, now))
+        for index, item in enumerate(items[:late])
+    ] + items[late:]
+
+
 def _item(match: Published, catalogue: Catalogue) -> Item:
-    base = catalogue.site.base_url
+    base = catalogue.base
     entry = match.entry
     rule = catalogue.rules.get(match.rule)
     page = f"{base}/matches/{match.id}"
@@ -118,10 +166,18 @@ def _item(match: Published, catalogue: Catalogue) -> Item:
         topics=tuple(_topics(match, rule)),
         language=language(entry.lang),
         source=one_line(entry.source),
-        source_page=f"{base}/sources#{entry.source}",
-        published=entry.published or entry.updated or match.matched_at,
+        source_page=f"{catalogue.site.base_url}/sources#{entry.source}",
+        published=_published(match),
         updated=match.updated_at,
     )
+
+
+def _published(match: Published) -> datetime:
+    """Return when the article says that it appeared, where that can be true."""
+    for said in (match.entry.published, match.entry.updated):
+        if said is not None and _FIRST <= said <= match.matched_at:
+            return said
+    return match.matched_at
 
 
 def _details(match: Published, page: str) -> Mapping[str, Any]:

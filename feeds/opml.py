@@ -27,7 +27,7 @@ class Subscription:
 
 def opml_of(catalogue: Catalogue) -> bytes:
     """Return every feed of *catalogue* as OPML 2.0, for readers to subscribe to."""
-    base = catalogue.site.base_url
+    base = catalogue.base
     return render_opml(
         one_line(catalogue.site.title),
         [

@@ -184,6 +184,6 @@ def _templates() -> Environment:
     return environment
 
 
-def stylesheet() -> bytes:
-    """Return the style sheet of the pages."""
-    return (files("feeds") / "static" / "site.css").read_bytes()
+def stylesheet(name: str) -> bytes:
+    """Return a style sheet: `site.css` of the pages, `feed.css` of feeds in a browser."""
+    return (files("feeds") / "static" / name).read_bytes()

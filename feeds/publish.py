@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
+from feeds.address import LIVE, Part
 from feeds.catalogue import HEALTH, Catalogue
-from feeds.items import LIVE
-from feeds.opml import opml_of
-from feeds.pages import Pages, Topic, counted, first_day, stylesheet
+from feeds.pages import Pages, Topic, counted, first_day
 from feeds.shelf import RENDERERS, Shelf
 from store import Published
 from store.database import Database
@@ -46,7 +46,7 @@ def publish(database: Database, catalogue: Catalogue, out: Path, now: datetime) 
     try:
         out.mkdir(parents=True, exist_ok=True)
         before = _manifest(out)
-        files = dict(_files(database, catalogue, now))
+        files = dict(chain(_documents(database, catalogue, now), _pages(database, catalogue, now)))
         changed = [_write(out / name, body) for name, body in files.items()]
         removed = [_remove(out, name) for name in sorted(before - files.keys())]
         _write(out / MANIFEST, json.dumps(sorted(files), indent=0).encode())
@@ -59,15 +59,13 @@ def publish(database: Database, catalogue: Catalogue, out: Path, now: datetime) 
     )
 
 
-def _files(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[tuple[str, bytes]]:
-    """Yield each file of the site: its name in the folder, and its bytes."""
-    shelf, pages = Shelf(database), Pages(catalogue, static=True)
+def _pages(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[tuple[str, bytes]]:
+    """Yield each page: its file's name in the folder, and its bytes."""
+    pages = Pages(catalogue, static=True)
     counts = database.match_counts()
     topics = []
     shown: dict[str, Published] = {}
     for feed in catalogue.feeds.values():
-        for ending in RENDERERS:
-            yield f"feeds/{feed.name}.{ending}", shelf.feed(catalogue, feed, ending).body
         matches = database.published(feed.rules, LIVE)
         count = counted(feed, counts)
         yield f"topics/{feed.name}/index.html", _bytes(pages.topic(feed, matches, count))
@@ -82,14 +80,25 @@ def _files(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
         "sources/index.html",
         _bytes(pages.sources(database.sources(), database.coverage(first_day(now)), (), now)),
     )
-    for ending in RENDERERS:
-        yield f"feeds/{HEALTH}.{ending}", shelf.feed(catalogue, catalogue.health, ending).body
     health = pages.health(
         None, database.sources(), database.endpoints(), database.events(LIVE), now
     )
     yield f"{HEALTH}/index.html", _bytes(health)
-    yield "feeds.opml", opml_of(catalogue)
-    yield "static/site.css", stylesheet()
+
+
+def _documents(
+    database: Database, catalogue: Catalogue, now: datetime
+) -> Iterator[tuple[str, bytes]]:
+    """Yield every feed with its archives, their list, and the style sheets."""
+    shelf = Shelf(database, lambda: now)
+    parts = [Part(name=HEALTH)]
+    for feed in catalogue.feeds.values():
+        parts.extend(shelf.parts(feed, now))
+    names = [part.path(ending) for part in parts for ending in RENDERERS]
+    for name in (*names, "feeds.opml", "static/site.css", "static/feed.css"):
+        document = shelf.document(catalogue, f"/{name}")
+        if document:
+            yield name, document.body
 
 
 def _bytes(page: str) -> bytes:

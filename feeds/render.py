@@ -6,7 +6,8 @@ through its extension hooks, which hand over the tree of each element:
 - an entry's links keep only their address (python-feedgen issues 135 and 143);
 - every RSS date switches the locale of the whole process, so dates are ours;
 - authors without an e-mail address are dropped from RSS: dc:creator names them;
-- atom:source lacks its id and its instant.
+- atom:source lacks its id and its instant;
+- RSS takes one atom:link and no other, and there is no place for a style sheet.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from lxml import etree
 from feeds.items import Channel, Item
 
 _ATOM = "http://www.w3.org/2005/Atom"
+_HISTORY = "http://purl.org/syndication/history/1.0"
 _DC = "http://purl.org/dc/elements/1.1/"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _TITLE = re.compile(rb"(?<=<title>)[^<]*")
@@ -36,7 +38,7 @@ def atom(channel: Channel) -> bytes:
     feed.updated(channel.updated)
     if channel.language:
         feed.language(channel.language)
-    return _text(feed.atom_str)
+    return _text(feed.atom_str, channel)
 
 
 def rss(channel: Channel) -> bytes:
@@ -47,12 +49,14 @@ def rss(channel: Channel) -> bytes:
     if channel.language:
         feed.language(channel.language)
     # In a title, readers differ on `&lt;`; on `&#x3C;` they agree.
-    return _TITLE.sub(_hexed, _text(feed.rss_str))
+    return _TITLE.sub(_hexed, _text(feed.rss_str, channel))
 
 
-def _text(render: Any) -> bytes:
-    written: bytes = render(pretty=True, encoding="utf-8")
-    return written
+def _text(render: Any, channel: Channel) -> bytes:
+    """Return the document with its style sheet, for which feedgen has no place."""
+    written: bytes = render(pretty=False, encoding="utf-8", xml_declaration=False)
+    sheet = f'<?xml-stylesheet type="text/css" href="{channel.sheet}"?>\n'
+    return b'<?xml version="1.0" encoding="utf-8"?>\n' + sheet.encode() + written
 
 
 def _hexed(title: re.Match[bytes]) -> bytes:
@@ -61,17 +65,19 @@ def _hexed(title: re.Match[bytes]) -> bytes:
 
 def _feed(channel: Channel, ending: str) -> FeedGenerator:
     feed = FeedGenerator()
-    feed.id(f"{channel.address}.atom")
+    feed.id(channel.identity)
     feed.title(channel.title)
     feed.description(channel.description)
     feed.author(name=channel.publisher)
     feed.generator("tocsin")
     feed.docs("https://www.rssboard.org/rss-specification")
-    feed.link(href=f"{channel.address}.{ending}", rel="self", type=f"application/{ending}+xml")
+    itself = channel.address(channel.part, ending)
+    feed.link(href=itself, rel="self", type=f"application/{ending}+xml")
     # RSS takes the last link as the feed's home.
     feed.link(href=channel.home, rel="alternate", type="text/html")
     feed.register_extension("ours", _Whole, _Part, atom=True, rss=True)
     feed.ours.channel = channel
+    feed.ours.ending = ending
     for item in channel.items:
         _fill(feed.add_entry(order="append"), item)
     return feed
@@ -95,20 +101,36 @@ class _Whole(BaseExtension):  # type: ignore[misc]  # feedgen has no types
     """Completes a feed's own elements."""
 
     channel: Channel
+    ending: str
 
     def extend_ns(self) -> dict[str, str]:
-        return {"dc": _DC}
+        return {"dc": _DC, "fh": _HISTORY} if self.channel.part.until else {"dc": _DC}
 
     def extend_atom(self, feed: Any) -> Any:
-        for hub in self.channel.hubs:
-            _add(feed, "link", rel="hub", href=hub)
+        self._relate(feed, "link")
         return feed
 
     def extend_rss(self, feed: Any) -> Any:
         _add(feed[0], "lastBuildDate", _rfc822(self.channel.updated))
-        for hub in self.channel.hubs:
-            _add(feed[0], f"{{{_ATOM}}}link", rel="hub", href=hub)
+        self._relate(feed[0], f"{{{_ATOM}}}link")
         return feed
+
+    def _relate(self, feed: Any, link: str) -> None:
+        """Add links to hubs (WebSub) and archives (RFC 5005, section 4)."""
+        channel = self.channel
+        parts = {
+            "current": channel.part.live if channel.part.until else None,
+            "prev-archive": channel.previous,
+            "next-archive": channel.following,
+        }
+        for rel, part in parts.items():
+            if part:
+                kind = f"application/{self.ending}+xml"
+                _add(feed, link, rel=rel, href=channel.address(part, self.ending), type=kind)
+        for hub in channel.hubs:
+            _add(feed, link, rel="hub", href=hub)
+        if channel.part.until:
+            _add(feed, f"{{{_HISTORY}}}archive")
 
 
 class _Part(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no types

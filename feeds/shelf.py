@@ -1,20 +1,25 @@
-"""Keeps each feed's bytes as long as they are right: rendered, hashed and compressed once a change."""
+"""Keeps each document's bytes as long as they are right: rendered, hashed and compressed once a change."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from feeds.address import Part, part_at
 from feeds.bulletin import bulletin
 from feeds.catalogue import HEALTH, Catalogue
-from feeds.items import LIVE, Channel, channel
+from feeds.document import Document
+from feeds.items import Channel, channel, previous
 from feeds.jsonfeed import json_feed
+from feeds.opml import opml_of
+from feeds.pages import stylesheet
 from feeds.render import atom, rss
-from store import Feed
-from store.database import Database
+from store import Feed, Span
+from store.database import Database, StoreError
 
 RENDERERS: Mapping[str, tuple[Callable[[Channel], bytes], str]] = {
     "rss": (rss, "application/rss+xml; charset=utf-8"),
@@ -23,78 +28,222 @@ RENDERERS: Mapping[str, tuple[Callable[[Channel], bytes], str]] = {
 }
 """Each format by its ending: what writes it, and its media type."""
 
+MOST_ARCHIVED = 500
+"""How many matches an archive holds at most; those before them stand in the next."""
+
 
 def topics(catalogue: Catalogue) -> Mapping[str, tuple[str, ...]]:
     """Return the rules of every feed in every format, by its address below the base URL."""
     return {
-        f"feeds/{feed.name}.{ending}": feed.rules
+        Part(name=feed.name).path(ending): feed.rules
         for feed in catalogue.feeds.values()
         for ending in RENDERERS
     }
 
 
-def links_of(catalogue: Catalogue, feed: Feed, ending: str) -> str:
-    """Return the Link header of a feed (RFC 8288): itself, and its hubs (WebSub, section 4)."""
-    hubs = () if feed.name == HEALTH else catalogue.hubs
-    itself = f'<{catalogue.site.base_url}/feeds/{feed.name}.{ending}>; rel="self"'
-    return ", ".join((itself, *(f'<{hub}>; rel="hub"' for hub in hubs)))
+_TRUSTED = 0.25
+"""Seconds for which what other processes write may go unseen."""
+
+_IN_HASTE = 8
+_HASTE = 1.0
+_BETWEEN = 0.1
+"""A document that was rendered eight times within a second is in haste: while the next rendering
+is made, a tenth of a second after the last at the earliest, the last one is good enough."""
+
+_MICROSECOND = timedelta(microseconds=1)
+_MOST_BYTES = 64 * 1024 * 1024
+_FRESH = "max-age=60"
+_FOR_EVER = "max-age=31536000, immutable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """A document as it is served; *changed* is when what it says changed last."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A document, and what it was rendered from: *total* is the store's version, *state* its own.
 
-    body: bytes
-    media_type: str
-    changed: datetime
-    zipped: bytes = field(repr=False)
-    etag: str
+    *made* are the instants of its last renderings.
+    """
 
-    @classmethod
-    def of(cls, body: bytes, media_type: str, changed: datetime) -> Rendered:
-        """Return *body* with its hash and its compressed form."""
-        return cls(
-            body=body,
-            media_type=media_type,
-            changed=changed.astimezone(UTC),
-            zipped=gzip.compress(body, 6, mtime=0),
-            etag=hashlib.sha256(body).hexdigest()[:32],
-        )
+    catalogue: Catalogue
+    total: object
+    state: object
+    document: Document
+    made: tuple[float, ...]
 
 
 class Shelf:
-    """The feeds of a desk as bytes."""
+    """The feeds of a desk, their list and the style sheets, as bytes. Safe for several threads."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
-        self._kept: dict[tuple[str, str], tuple[object, Rendered]] = {}
+        self._clock = clock
+        self._started_at = clock()
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._seen: tuple[int, object, float] = (-1, None, 0.0)
 
-    def feed(self, catalogue: Catalogue, feed: Feed, ending: str) -> Rendered:
-        """Return *feed* in the format with that *ending*, as the store has it now."""
-        version = self._version(feed)
-        state = (version, feed, catalogue.site, catalogue.hubs, tuple(_shown(catalogue, feed)))
-        kept = self._kept.get((feed.name, ending))
-        if kept and kept[0] == state:
-            return kept[1]
-        render, media_type = RENDERERS[ending]
-        whole = self._channel(catalogue, feed)
-        rendered = Rendered.of(render(whole), media_type, whole.updated)
+    def at_hand(self, catalogue: Catalogue, path: str, wished: str) -> Document | None:
+        """Return the document at *path* where it is certainly right now, without asking the store.
+
+        What this process committed counts at once, what others did within a quarter of a second.
+        """
+        kept = self._kept.get((path, wished))
+        if kept is None or kept.catalogue is not catalogue:
+            return None
+        commits, total, at = self._seen
+        is_known = commits == self._database.commits and time.monotonic() - at < _TRUSTED
+        return kept.document if is_known and kept.total == total else None
+
+    def in_haste(
+        self, catalogue: Catalogue, path: str, wished: str
+    ) -> tuple[Document, bool] | None:
+        """Return the last state of a document that changes several times a second, else None.
+
+        The second tells whether it is to be rendered again: readers need not wait for that, nor
+        need it be done more than ten times a second.
+        """
+        kept = self._kept.get((path, wished))
+        if kept is None or kept.catalogue is not catalogue or len(kept.made) < _IN_HASTE:
+            return None
+        now = time.monotonic()
+        if now - kept.made[0] > _HASTE:
+            return None
+        return kept.document, now - kept.made[-1] > _BETWEEN
+
+    def document(self, catalogue: Catalogue, path: str, wished: str = "") -> Document | None:
+        """Return the document at *path* as the store has it now; None where there is none."""
+        at, commits = time.monotonic(), self._database.commits
+        kept = self._kept.get((path, wished))
+        try:
+            total = self._database.site_version()
+        except StoreError:
+            if kept is None:
+                raise
+            return kept.document  # what was right a moment ago is better than nothing
+        self._seen = commits, total, at
+        if kept and kept.catalogue is catalogue and kept.total == total:
+            return kept.document
+        found = self._made(catalogue, path, wished, kept)
+        if found:
+            made = kept.made if kept else ()
+            if kept is None or found[1] is not kept.document:
+                made = (*made, at)[-_IN_HASTE:]
+            self._keep((path, wished), _Kept(catalogue, total, *found, made))
+        return found[1] if found else None
+
+    def _made(
+        self, catalogue: Catalogue, path: str, wished: str, kept: _Kept | None
+    ) -> tuple[object, Document] | None:
+        """Return the document with the state that it shows; *kept* where that is its state still."""
+        if path in {"/static/site.css", "/static/feed.css"}:
+            sheet = stylesheet(path.removeprefix("/static/"))
+            return path, Document.of(sheet, "text/css; charset=utf-8", self._started_at)
+        if path == "/feeds.opml":
+            listed = opml_of(catalogue)
+            return path, Document.of(
+                listed,
+                "text/x-opml; charset=utf-8",
+                self._started_at,
+                cache=f"{catalogue.scope}, {_FRESH}",
+            )
+        asked = part_at(path, wished)
+        if asked is None or asked[1] not in RENDERERS:
+            return None
+        part, ending = asked
+        feed = catalogue.feed(part.name)
+        if feed is None:
+            return None
+        state = (self._version(feed), *_shown(catalogue, feed))
+        if kept and kept.state == state:
+            return state, kept.document
         # What was committed since the version was read is shown early, and rendered again.
-        self._kept[feed.name, ending] = (state, rendered)
-        return rendered
+        now = self._clock()
+        whole = self._channel(catalogue, feed, part, now)
+        return (state, self._rendered(whole, catalogue, ending, now)) if whole else None
 
     def _version(self, feed: Feed) -> object:
         if feed.name == HEALTH:
             return self._database.events(1)
         return self._database.feed_version(feed.rules)
 
-    def _channel(self, catalogue: Catalogue, feed: Feed) -> Channel:
+    def _channel(
+        self, catalogue: Catalogue, feed: Feed, part: Part, now: datetime
+    ) -> Channel | None:
         if feed.name == HEALTH:
-            return bulletin(self._database.events(LIVE), catalogue)
-        return channel(feed, self._database.published(feed.rules, LIVE), catalogue)
+            is_live = part.until is None
+            return (
+                bulletin(self._database.events(part.most), catalogue, part.most)
+                if is_live
+                else None
+            )
+        span = self.span(feed, part, now)
+        return channel(feed, part, span, catalogue, now) if span else None
+
+    def _rendered(
+        self, whole: Channel, catalogue: Catalogue, ending: str, now: datetime
+    ) -> Document:
+        part = whole.part
+        render, media_type = RENDERERS[ending]
+        lasting = part.until is not None and part.until <= now
+        return Document.of(
+            render(whole),
+            media_type,
+            whole.updated,
+            cache=f"{catalogue.scope}, {_FOR_EVER if lasting else _FRESH}",
+            link=_links(whole, ending),
+        )
+
+    def span(self, feed: Feed, part: Part, now: datetime) -> Span | None:
+        """Return the matches that *part* of *feed* holds; None where it names nothing.
+
+        An archive has one address: that of its month, or of the instant after its newest match.
+        """
+        if part.since is None or part.until is None:
+            return self._database.latest(feed.rules, part.most)
+        span = self._database.span(feed.rules, part.since, part.until, MOST_ARCHIVED)
+        if part.is_month:
+            is_there = part.since <= now and (span.matches or span.earlier)
+            return span if is_there else None
+        is_first = span.matches and span.matches[0].matched_at + _MICROSECOND == part.until
+        return span if is_first else None
+
+    def parts(self, feed: Feed, now: datetime) -> Iterator[Part]:
+        """Yield every part of *feed*: its live end, what leads back from there, and each month."""
+        part: Part | None = Part(name=feed.name)
+        months: list[datetime] = []
+        while part and (span := self.span(feed, part, now)):
+            if not part.is_month:
+                yield part
+            months.extend(match.matched_at for match in span.matches)
+            part = previous(part, span)
+        if months:
+            part = Part.month(feed.name, min(months))
+            while part.since and part.until and part.since <= now:
+                yield part
+                part = Part.month(feed.name, part.until)
+
+    def _keep(self, key: tuple[str, str], kept: _Kept) -> None:
+        with self._lock:
+            if old := self._kept.pop(key, None):
+                self._bytes -= _size(old)
+            self._kept[key] = kept
+            self._bytes += _size(kept)
+            while self._bytes > _MOST_BYTES and len(self._kept) > 1:
+                self._bytes -= _size(self._kept.popitem(last=False)[1])
 
 
-def _shown(catalogue: Catalogue, feed: Feed) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return what of the rules themselves stands in their feed."""
+def _size(kept: _Kept) -> int:
+    return len(kept.document.body) + len(kept.document.zipped)
+
+
+def _links(whole: Channel, ending: str) -> str:
+    """Return the Link header of a feed (RFC 8288): itself, and its hubs (WebSub, section 4)."""
+    named = [(whole.address(whole.part, ending), "self"), *((hub, "hub") for hub in whole.hubs)]
+    return ", ".join(f'<{address}>; rel="{rel}"' for address, rel in named)
+
+
+def _shown(catalogue: Catalogue, feed: Feed) -> tuple[object, ...]:
+    """Return what of the desk itself stands in a feed."""
     rules = [catalogue.rules[name] for name in feed.rules if name in catalogue.rules]
-    return [(rule.id, rule.title, rule.tags) for rule in rules]
+    named = tuple((rule.id, rule.title, rule.tags) for rule in rules)
+    return feed, catalogue.site, catalogue.prefix, catalogue.hubs, named

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
-from email.utils import format_datetime, parsedate_to_datetime
 from functools import partial
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from feeds.catalogue import HEALTH, Catalogue
+from feeds.address import LIVE
+from feeds.catalogue import Catalogue
 from feeds.health import Health
-from feeds.items import LIVE
-from feeds.opml import opml_of
-from feeds.pages import Pages, Topic, counted, first_day, stylesheet
-from feeds.shelf import RENDERERS, Rendered, Shelf, links_of
+from feeds.kiosk import READ, Kiosk
+from feeds.pages import Pages, Topic, counted, first_day
+from feeds.shelf import Shelf
 from store.database import Database
 
-_FRESH = "public, max-age=60"
 _SAFE = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 _PAGE = {
     **_SAFE,
@@ -31,7 +29,6 @@ _PAGE = {
 }
 _LATEST = 3
 _ON_A_TOPIC = 100
-_READ = ["GET", "HEAD"]
 
 
 def create_app(
@@ -41,7 +38,7 @@ def create_app(
     health: Callable[[], Health],
     clock: Callable[[], datetime],
     doors: Iterable[APIRouter] = (),
-) -> FastAPI:
+) -> Kiosk:
     """Return the web application over *database*, for what *catalogue* says at that moment.
 
     *doors* are routes by which something comes in; `/openapi.json` describes those for programs.
@@ -49,11 +46,7 @@ def create_app(
     app = FastAPI(title="tocsin", redoc_url=None)
     for door in doors:
         app.include_router(door)
-    page_at = partial(app.api_route, methods=_READ, include_in_schema=False)
-    shelf = Shelf(database)
-    # Asked once: it looks at the store and the disk, and this part of it never changes.
-    started_at = health().started_at
-    sheet = Rendered.of(stylesheet(), "text/css; charset=utf-8", started_at)
+    page_at = partial(app.api_route, methods=list(READ), include_in_schema=False)
 
     @page_at("/")
     def home() -> Response:
@@ -102,26 +95,10 @@ def create_app(
         events = database.events(LIVE)
         return _page(pages.health(found, database.sources(), database.endpoints(), events, now))
 
-    @page_at("/feeds.opml")
-    def opml(request: Request) -> Response:
-        published = catalogue()
-        body = opml_of(published)
-        return _served(request, Rendered.of(body, "text/x-opml; charset=utf-8", started_at))
-
-    @page_at("/feeds/{file}")
-    def feed(file: str, request: Request) -> Response:
-        published = catalogue()
-        name, _, ending = file.rpartition(".")
-        found = published.health if name == HEALTH else published.feeds.get(name)
-        if found is None or ending not in RENDERERS:
-            return _absent(published, "feed", name if ending in RENDERERS else file)
-        answer = _served(request, shelf.feed(published, found, ending))
-        answer.headers["link"] = links_of(published, found, ending)
-        return answer
-
-    @page_at("/static/site.css")
-    def style(request: Request) -> Response:
-        return _served(request, sheet)
+    @page_at("/feeds/{path:path}")
+    def absent_feed(path: str) -> Response:
+        name, _, _ = path.partition("/" if "/" in path else ".")
+        return _absent(catalogue(), "feed", name)
 
     @page_at("/livez")
     def livez() -> Response:
@@ -139,7 +116,7 @@ def create_app(
         }
         return JSONResponse(content, 200 if now.ready else 503, headers=_SAFE)
 
-    return app
+    return Kiosk(app, Shelf(database, clock), catalogue)
 
 
 def _page(text: str, status: int = 200) -> Response:
@@ -152,51 +129,3 @@ def _absent(catalogue: Catalogue, kind: str, name: str) -> Response:
         text = f"The rule “{name}” was removed from the desk, and its feed with it."
         return _page(pages.absent("Gone", text), 410)
     return _page(pages.absent("Not found", f"There is no {kind} “{name[:100]}” here."), 404)
-
-
-def _served(request: Request, rendered: Rendered) -> Response:
-    """Return *rendered* as the request's conditions and encodings ask (RFC 9110, 8.4 and 13)."""
-    zipped = _takes_gzip(request.headers.get("accept-encoding", ""))
-    headers = {
-        **_SAFE,
-        "etag": f'"{rendered.etag}{"-gzip" if zipped else ""}"',
-        "last-modified": format_datetime(rendered.changed, usegmt=True),
-        "cache-control": _FRESH,
-        "vary": "accept-encoding",
-    }
-    if _is_current(request, rendered):
-        return Response(status_code=304, headers=headers)
-    if zipped:
-        headers["content-encoding"] = "gzip"
-    body = rendered.zipped if zipped else rendered.body
-    return Response(body, media_type=rendered.media_type, headers=headers)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    weights = {}
-    for part in accepted.lower().split(","):
-        name, _, parameter = part.strip().partition(";")
-        weights[name.strip()] = _weight(parameter)
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0))) > 0
-
-
-def _weight(parameter: str) -> float:
-    name, _, value = parameter.partition("=")
-    try:
-        return float(value) if name.strip() == "q" else 1.0
-    except ValueError:
-        return 0.0
-
-
-def _is_current(request: Request, rendered: Rendered) -> bool:
-    """Tell whether the client has these bytes; If-None-Match wins over If-Modified-Since."""
-    if asked := request.headers.get("if-none-match"):
-        tags = {tag.strip().removeprefix("W/").strip('"') for tag in asked.split(",")}
-        return "*" in tags or bool(tags & {rendered.etag, f"{rendered.etag}-gzip"})
-    since = request.headers.get("if-modified-since")
-    try:
-        return since is not None and parsedate_to_datetime(since) >= rendered.changed.replace(
-            microsecond=0
-        )
-    except (ValueError, TypeError):
-        return False

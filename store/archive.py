@@ -19,7 +19,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _NEAR = timedelta(seconds=10)
 
 _SHOWN = and_(RevisionRow.entry == EntryRow.id, RevisionRow.number == EntryRow.revision)
-_PUBLISHED = (
+PUBLISHED = (
     select(MatchRow, EntryRow, RevisionRow)
     .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
     .join(RevisionRow, _SHOWN)
@@ -204,10 +204,11 @@ class Recorder:
         added = []
         for identity, entry, match in pairs:
             rule = self._changed(match.rule)
+            instant = self._instant()
             says: dict[str, Any] = {
                 "version": match.version,
                 "because": values.because_columns(match.because),
-                "updated_at": self._instant(),
+                "updated_at": instant,
                 "lost": False,
             }
             if row := stored.get(identity):
@@ -217,7 +218,7 @@ class Recorder:
             rule.matches += 1
             rule.matched_at = self._now
             new = {"id": identity, "rule": match.rule, "entry": entry, "seq": rule.matches}
-            added.append({**new, "matched_at": self._now, **says})
+            added.append({**new, "matched_at": instant, **says})
             numbers[identity] = rule.matches
         self._session.flush()
         self._insert(MatchRow, added)
@@ -287,32 +288,16 @@ def _free_instant(session: Session, now: datetime) -> datetime:
     return now if latest is None else latest + _MICROSECOND
 
 
-def published(session: Session, rules: Sequence[str], limit: int) -> tuple[Published, ...]:
-    """Return the matches of *rules* that changed last, newest first."""
-    rows = session.exec(
-        _PUBLISHED.where(col(MatchRow.rule).in_(rules))
-        .order_by(col(MatchRow.updated_at).desc())
-        .limit(limit)
-    )
-    return tuple(values.published(*row) for row in rows)
-
-
 def publication(session: Session, match: str) -> Published | None:
     """Return the match with the id *match*."""
-    row = session.exec(_PUBLISHED.where(MatchRow.id == match)).first()
+    row = session.exec(PUBLISHED.where(MatchRow.id == match)).first()
     return values.published(*row) if row else None
 
 
 def matches_of(session: Session, entry: str) -> tuple[Published, ...]:
     """Return the matches on the entry with the id *entry*, by rule."""
-    rows = session.exec(_PUBLISHED.where(MatchRow.entry == entry).order_by(MatchRow.rule))
+    rows = session.exec(PUBLISHED.where(MatchRow.entry == entry).order_by(MatchRow.rule))
     return tuple(values.published(*row) for row in rows)
-
-
-def feed_version(session: Session, rules: Sequence[str]) -> int:
-    """Return a number that grows with every change of what a feed of *rules* shows."""
-    changes = select(func.coalesce(func.sum(RuleRow.changes), 0)).where(col(RuleRow.id).in_(rules))
-    return session.exec(changes).one()
 
 
 def match_counts(session: Session) -> dict[str, tuple[int, datetime | None]]:

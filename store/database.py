@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from rules import Match
-from store import archive, commits, events, hubs, outbox, schedule, subscriptions
+from store import archive, commits, events, hubs, outbox, schedule, subscriptions, windows
 from store.engine import Engine, StoreBusyError, StoreError, opened
 from store.nouns import (
     Attempt,
@@ -25,6 +25,7 @@ from store.nouns import (
     Published,
     Source,
     SourceSpec,
+    Span,
     Stored,
     Subscription,
     Wanted,
@@ -307,7 +308,7 @@ class Database:
     def published(self, rules: Sequence[str], limit: int) -> tuple[Published, ...]:
         """Return the matches of *rules* that changed last, newest first."""
         with self._engine.reading() as session:
-            return archive.published(session, rules, limit)
+            return windows.published(session, rules, limit)
 
     def publication(self, match: str) -> Published | None:
         """Return the match with the id *match*."""
@@ -319,10 +320,30 @@ class Database:
         with self._engine.reading() as session:
             return archive.matches_of(session, entry)
 
+    def latest(self, rules: Sequence[str], limit: int) -> Span:
+        """Return the matches of *rules* that changed last, newest first, and what they leave out."""
+        with self._engine.reading() as session:
+            return windows.latest(session, rules, limit)
+
+    def span(self, rules: Sequence[str], since: datetime, until: datetime, limit: int) -> Span:
+        """Return the last *limit* matches of *rules* found from *since* on and before *until*."""
+        with self._engine.reading() as session:
+            return windows.span(session, rules, since, until, limit)
+
     def feed_version(self, rules: Sequence[str]) -> int:
         """Return a number that grows with every change of what a feed of *rules* shows."""
         with self._engine.reading() as session:
-            return archive.feed_version(session, rules)
+            return windows.feed_version(session, rules)
+
+    def site_version(self) -> object:
+        """Return a value that changes with what any feed shows, the desk's own among them."""
+        with self._engine.reading() as session:
+            return windows.site_version(session)
+
+    @property
+    def commits(self) -> int:
+        """Return how many transactions were committed through this store by this process."""
+        return self._engine.commits
 
     def match_counts(self) -> Mapping[str, tuple[int, datetime | None]]:
         """Return how often each rule matched, and when it did last."""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlmodel import Session
 
-HEAD = "0006"
+HEAD = "0007"
 """The migration that these rows belong to; a test holds it to the newest file in `versions`."""
 
 BUSY_SECONDS = 5
@@ -37,6 +37,7 @@ class Engine:
         self._immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._where = where
         self._writer = threading.Lock()
+        self.commits = 0
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -55,6 +56,7 @@ class Engine:
             session.connection()
             yield session
             session.commit()
+            self.commits += 1
 
     @property
     def was_abandoned(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from store import archive, outbox, values
+from store import outbox, values, windows
 from store.nouns import HubRequest, HubSubscriber, Owed, delivery_id, hub_id
 from store.rows import HubRequestRow, HubSubscriberRow
 
@@ -89,7 +89,7 @@ def confirm(session: Session, asked: HubRequest, rules: Sequence[str], now: date
     }
     if row is None:
         session.add(
-            HubSubscriberRow(id=asked.id, shown=archive.feed_version(session, rules), **columns)
+            HubSubscriberRow(id=asked.id, shown=windows.feed_version(session, rules), **columns)
         )
     else:
         row.sqlmodel_update(columns)
@@ -123,7 +123,7 @@ def sync(session: Session, addresses: Sequence[str], topics: Mapping[str, Sequen
         for topic, rules in topics.items():
             identity = hub_id(topic, address)
             if rows.pop(identity, None) is None:
-                shown = archive.feed_version(session, rules)
+                shown = windows.feed_version(session, rules)
                 session.add(
                     HubSubscriberRow(
                         id=identity,
@@ -154,7 +154,7 @@ def owe_changes(
             _end(session, row)
             continue
         if row.topic not in versions:
-            versions[row.topic] = archive.feed_version(session, topics[row.topic])
+            versions[row.topic] = windows.feed_version(session, topics[row.topic])
         if versions[row.topic] != row.shown:
             row.shown = versions[row.topic]
             rung.append(row.id)

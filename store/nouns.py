@@ -439,6 +439,20 @@ class MessageTemplate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Some of the matches of a feed, newest first, and where those begin that are not among them.
+
+    All that were found at *reached* and later, within what was asked for, are
+    among them; *earlier* is when the newest of the others before it was found.
+    Either is None where there is no such match.
+    """
+
+    matches: tuple[Published, ...]
+    reached: datetime | None = None
+    earlier: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec:
     """An endpoint as the desk, or whoever enlisted it, describes it.
 

@@ -207,6 +207,7 @@ class MatchRow(SQLModel, table=True):
         UniqueConstraint("rule", "entry"),
         UniqueConstraint("rule", "seq"),
         Index("ix_match_rule_updated_at", "rule", "updated_at"),
+        Index("ix_match_rule_matched_at", "rule", "matched_at"),
     )
 
     id: str = Field(primary_key=True)
@@ -215,7 +216,7 @@ class MatchRow(SQLModel, table=True):
     seq: int
     version: str
     because: list[dict[str, Any]] = Field(sa_type=JSON)
-    matched_at: datetime = _instant()
+    matched_at: datetime = _instant(index=True)
     updated_at: datetime = _instant(unique=True)
     lost: bool = False
 

@@ -9,10 +9,11 @@ from urllib.parse import urldefrag, urlencode
 import structlog
 
 from feeds.catalogue import Catalogue
+from feeds.document import Document
 from feeds.hub import Pushes, RefusedError, Rings, asked_of
 from feeds.outgoing import Outgoing, OutgoingError
 from feeds.sending import Sender
-from feeds.shelf import Rendered, Shelf, links_of, topics
+from feeds.shelf import Shelf, topics
 from store import EndpointSpec, HubRequest
 from store.database import Database
 from watcher.bridge import Bridge
@@ -42,7 +43,7 @@ class Hub:
         self._desk = desk
         self._clock = clock
         self._ring = ring
-        self._shelf = Shelf(database)
+        self._shelf = Shelf(database, clock)
 
     @property
     def senders(self) -> Mapping[str, Sender]:
@@ -120,14 +121,11 @@ class Hub:
             allow_private=self._allow_private,
         )
 
-    async def _published(self, topic: str) -> tuple[Rendered, Mapping[str, str]] | None:
+    async def _published(self, topic: str) -> Document | None:
         catalogue = self._catalogue
         if topic not in topics(catalogue):
             return None
-        name, _, ending = topic.removeprefix("feeds/").rpartition(".")
-        feed = catalogue.feeds[name]
-        rendered = await self._bridge(self._shelf.feed, catalogue, feed, ending)
-        return rendered, {"link": links_of(catalogue, feed, ending)}
+        return await self._bridge(self._shelf.document, catalogue, f"/{topic}")
 
     async def _is_meant(self, request: HubRequest) -> bool:
         asked = {

@@ -103,8 +103,15 @@ def poll() -> Mapping[str, object]:
     return measured()
 
 
+def serve() -> Mapping[str, object]:
+    """How many answers a second a feed of 100 entries gives, and how long readers wait for it."""
+    from tests.benchmarks.serving import measured
+
+    return measured()
+
+
 BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
-    bench.__name__: bench for bench in (start, reload, alert, match, backtest, latency, poll)
+    bench.__name__: bench for bench in (start, reload, alert, match, backtest, latency, poll, serve)
 }
 
 

@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from feeds.address import Part
 from feeds.clean import language, web_link
 from feeds.items import NEVER, channel
 from feeds.jsonfeed import json_feed
 from feeds.opml import OpmlError, Subscription, opml_of, parse_opml, render_opml
 from feeds.render import atom, rss
-from store import Published
+from store import Published, Span
 from tests.builders import BASE, NOON, a_catalogue, a_place, a_rule, an_entry, published
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -37,7 +38,8 @@ HOSTILE = an_entry(
 
 def rendered(*matches: Published, name: str = "law-32108") -> dict[str, bytes]:
     catalogue = a_catalogue()
-    whole = channel(catalogue.feeds[name], matches, catalogue)
+    span = Span(matches=matches)
+    whole = channel(catalogue.feeds[name], Part(name=name), span, catalogue, NOON)
     return {"atom": atom(whole), "rss": rss(whole), "json": json_feed(whole)}
 
 

@@ -173,7 +173,7 @@ def test_gzip_is_sent_to_those_who_take_it(desk: Desk, accepted: str, zipped: bo
         raw = b"".join(answer.iter_raw())
     assert (answer.headers.get("content-encoding") == "gzip") is zipped
     assert (answer.headers["etag"] != plain.headers["etag"]) is zipped
-    assert answer.headers["vary"] == "accept-encoding"
+    assert answer.headers["vary"] == "accept-encoding, sec-fetch-dest"
     assert (gzip.decompress(raw) if zipped else raw) == plain.content
     asked = {"if-none-match": answer.headers["etag"], "accept-encoding": accepted}
     assert desk.client.get(FEED, headers=asked).status_code == 304

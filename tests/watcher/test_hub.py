@@ -20,7 +20,7 @@ from rules import Entry
 from tests.desks import at_work, write_desk
 from tests.feeds.servers import Answer, Asked, Server, in_loop, respond, serving
 from tests.watcher.conftest import Clock
-from watcher.app import App
+from watcher.app import App, utc_now
 
 TOPIC = "feeds/law-32108.atom"
 
@@ -95,7 +95,7 @@ async def test_a_subscriber_that_confirms_is_sent_the_feed_signed_with_its_secre
         await desk.find("one")
         (pushed,) = pushes(server)
         catalogue = desk.app.state.catalogue
-        shown = Shelf(desk.app.database).feed(catalogue, catalogue.feeds["law-32108"], "atom")
+        shown = Shelf(desk.app.database, utc_now).document(catalogue, f"/{TOPIC}")
         assert pushed.body == shown.body
         assert pushed.headers["content-type"] == "application/atom+xml; charset=utf-8"
         assert pushed.headers["link"] == (

@@ -20,6 +20,7 @@ from watcher.commands.output import highlighted, out
 from watcher.desk import find_desk, read_desk, shown
 from watcher.logs import set_up_logs
 from watcher.serving import listening, serve
+from watcher.serving import run as serve_on_loop
 
 _EXCERPTS = 2
 _FIRST_ROUND = 5.0
@@ -30,7 +31,7 @@ def run(given: Path | None) -> None:
     """Run the desk until SIGTERM (exit 0) or Ctrl-C (exit 130)."""
     set_up_logs()
     folder = find_desk(given, os.environ, Path.cwd())
-    sys.exit(asyncio.run(_run(folder)))
+    sys.exit(serve_on_loop(_run(folder)))
 
 
 async def _run(folder: Path) -> int:
