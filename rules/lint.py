@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from rules.common import EVERYWHERE
-from rules.language import can_hold
 from rules.problems import Problem
 from rules.query import And, Count, Near, Node, Not, Or, Term, print_query, walk
 from rules.rule import Rule
+from rules.sense import can_hold
 
 SHORTEST_PREFIX = 4
 WIDEST = 50

@@ -13,10 +13,10 @@ import msgspec
 
 from rules.entry import Entry
 from rules.fold import Folded, Plain, fold, plain, words_in
-from rules.language import pattern_of
 from rules.law import Citation, citations
 from rules.match import Because
 from rules.query import FIELDS, And, Count, Near, Node, Not, Or, Term, print_query
+from rules.regex import pattern_of
 
 MOST_PLACES = 100
 _SPACES = re.compile(r"\s+")

@@ -1,0 +1,35 @@
+"""Compiles the regexes of queries with RE2, whose time grows with the text alone: its only room."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+from rules.fold import plain
+
+LONGEST = 1_000
+
+
+@lru_cache(maxsize=4096)
+def pattern_of(text: str) -> Any:
+    """Return the compiled regex of a query: blind to case and accents."""
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.never_capture = True  # only the whole is asked for, and that is told much sooner
+    options.max_mem = 4 << 20
+    return re2.compile(plain(text).text if "&" not in text else text, options)
+
+
+def objection(text: str) -> tuple[str, str] | None:
+    """Return why the regex *text* cannot be used, and what to do; None where it can."""
+    if len(text) > LONGEST:
+        return "the regex is longer than 1,000 characters", "make it shorter"
+    try:
+        empty = pattern_of(text).search("") is not None
+    except re2.error as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+        return f"the regex cannot be used: {reason}", "RE2 has no lookaround and no back references"
+    return ("the regex matches an empty text, so everything", "use + for *") if empty else None
