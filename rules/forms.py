@@ -25,7 +25,12 @@ _SHORTEST_STEM = 5
 """Shorter stems are shared by words that have nothing to do with each other (paro, parar, par)."""
 
 _SHARED = 4
-"""How many letters a form has in common with the word, unless the list itself joins them."""
+_ALTERED = 2
+"""How many letters a form has in common with the word, unless the list itself joins them, and
+how many at the end of a stem Snowball may have changed."""
+
+_ALIKE = 2
+"""So many letters of most words are those of their lemma."""
 
 
 def forms(word: str, languages: Iterable[str], vetoed: Iterable[str] = ()) -> tuple[str, ...]:
@@ -60,16 +65,28 @@ def _family(word: str, language: str) -> set[str]:
     if not root:
         return set()
     stems = {root, stem, *(root + ending for ending in _ENDINGS[language])}
-    near = _list(language).beginning(folded_letters(word)[:_SHARED])
-    return {form for form, _ in near if _stem(form, language) in stems}
+    beginning = root[: max(_SHARED, len(root) - _ALTERED)]
+    near = [form for form, _ in _list(language).beginning(beginning)]
+    own = _stemmer(language).stemWords(near)
+    return {form for form, its in zip(near, own, strict=True) if folded_letters(its) in stems}
 
 
 class _List:
-    """A word list as sorted lines of folded word, word and lemma: small, and quick to search."""
+    """A word list as sorted lines of folded word, word and lemma: small, and quick to search.
+
+    Words that begin otherwise than their lemma (voy, of ir) stand for themselves once more.
+    """
 
     def __init__(self, words: Mapping[str, str]) -> None:
-        lines = sorted(f"{folded_letters(word)}\t{word}\t{lemma}" for word, lemma in words.items())
-        self._text = ("\n" + "\n".join(lines) + "\n").encode()
+        lines: list[str] = []
+        strangers: list[str] = []
+        for word, lemma in words.items():
+            line = f"{folded_letters(word)}\t{word}\t{lemma}"
+            lines.append(line)
+            if word[:_ALIKE] != lemma[:_ALIKE]:
+                strangers.append(line)
+        self._text = _joined(sorted(lines))
+        self._strangers = _joined(strangers)
 
     def beginning(self, letters: str) -> Iterator[tuple[str, str]]:
         """Yield word and lemma of each line that begins with the folded *letters*."""
@@ -83,11 +100,11 @@ class _List:
 
     def of_lemma(self, lemma: str) -> Iterator[str]:
         """Yield the words of a lemma, however they begin."""
+        alike = folded_letters(lemma)[:_ALIKE].encode()
+        start, end = self._first_from(alike), self._first_from(alike + b"\xff")
         wanted = f"\t{lemma}\n".encode()
-        at = self._text.find(wanted)
-        while at >= 0:
-            yield self._text[self._text.rindex(b"\t", 0, at) + 1 : at].decode()
-            at = self._text.find(wanted, at + len(wanted) - 1)
+        yield from _words_before(wanted, self._text[start:end])
+        yield from _words_before(wanted, self._strangers)
 
     def _first_from(self, wanted: bytes) -> int:
         """Return where the first line begins that is not before *wanted*."""
@@ -102,7 +119,18 @@ class _List:
         return low
 
 
-@lru_cache(maxsize=65536)
+def _joined(lines: Iterable[str]) -> bytes:
+    return ("\n" + "\n".join(lines) + "\n").encode()
+
+
+def _words_before(wanted: bytes, text: bytes) -> Iterator[str]:
+    """Yield the last word before each place of *wanted*."""
+    at = text.find(wanted)
+    while at >= 0:
+        yield text[text.rindex(b"\t", 0, at) + 1 : at].decode()
+        at = text.find(wanted, at + len(wanted) - 1)
+
+
 def _stem(word: str, language: str) -> str:
     stem: str = _stemmer(language).stemWord(word)
     return folded_letters(stem)

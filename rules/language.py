@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -69,7 +70,8 @@ def parse_query(text: str, languages: Sequence[str] = LANGUAGES) -> Node:
     """
     tree = written_query(text)
     if "forms" in text:
-        tree = _spoken(tree, languages)
+        usual = tuple(languages)
+        tree = changed(tree, lambda term: _spoken(term, usual))
     if "NOT" in text:
         _sensible(tree)
     return tree
@@ -379,21 +381,19 @@ def _within(name: str, token: _Token, node: Node) -> Node:
     return changed(node, scoped)
 
 
-def _spoken(tree: Node, languages: Sequence[str]) -> Node:
-    """Return *tree* with the forms of each word that asks for them; *languages* are the usual ones."""
-
-    def spoken(term: Term) -> Term:
-        if term.kind != "forms":
-            return term
-        options = [option for option in term.options.split(",") if option]
-        vetoed = [option[1:] for option in options if option.startswith("-")]
-        named = [option for option in options if not option.startswith("-")] or list(languages)
-        words = forms(term.text, named, vetoed)
-        return msgspec.structs.replace(
-            term, words=words, options=",".join((*named, *(f"-{v}" for v in vetoed)))
-        )
-
-    return changed(tree, spoken)
+@lru_cache(maxsize=4096)
+def _spoken(term: Term, languages: Sequence[str]) -> Term:
+    """Return *term* with its forms, if it asks for them; *languages* are the usual ones."""
+    if term.kind != "forms":
+        return term
+    options = [option for option in term.options.split(",") if option]
+    vetoed = [option[1:] for option in options if option.startswith("-")]
+    named = [option for option in options if not option.startswith("-")] or list(languages)
+    return msgspec.structs.replace(
+        term,
+        words=forms(term.text, named, vetoed),
+        options=",".join((*named, *(f"-{veto}" for veto in vetoed))),
+    )
 
 
 def _has_places(node: Node) -> bool:

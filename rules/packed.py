@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from rules.query import Term, changed
 from rules.rule import Rule
 from rules.yamldoc import Places
 
@@ -51,8 +52,12 @@ def unpack(file: str, data: bytes, packed: bytes) -> tuple[Rule, ...] | None:
         places = Places(file, data.decode("utf-8-sig"))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    known: dict[Term, Term] = {}
     for rule in rules:
         msgspec.structs.force_setattr(rule, "places", places)
+        if "forms" in rule.query:
+            tree = changed(rule.tree, lambda term: known.setdefault(term, term))
+            msgspec.structs.force_setattr(rule, "tree", tree)
     return rules
 
 
