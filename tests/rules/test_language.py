@@ -39,6 +39,12 @@ def test_a_query_has_one_canonical_form(query: str, canonical: str) -> None:
         ("a*b", 1, "Q105"),
         ("a NEAR/3 b NEAR/4 c", 11, "Q107"),
         ("a NEAR/3 (b AND c)", 2, "Q107"),
+        ("a NEAR b", 2, "Q107"),
+        ("a near/5 b", 2, "Q107"),
+        ("a NEAR/5 NOT b", 9, "Q104"),
+        ("a | b AND (c", 2, "Q105"),
+        ("count(a b) >= 2", 8, "Q108"),
+        ("count(a) AND b", 0, "Q108"),
         ("tilte:x", 0, "Q109"),
         ('"x"~', 3, "Q110"),
         ("law:many", 0, "Q112"),
@@ -58,6 +64,13 @@ def test_a_mistake_is_told_with_its_place_and_a_hint(query: str, offset: int, co
 
 
 QUERIES = st.text(st.sampled_from('abAND ORNT/5"()*:~lawtixe=>19!&\\é“'), max_size=40) | st.text()
+
+
+@pytest.mark.parametrize("query", ["(" * 9_000, "NOT " * 4_000 + "a", "count(" * 3_000])
+def test_no_depth_of_a_query_exhausts_the_stack(query: str) -> None:
+    with pytest.raises(QueryError):
+        parse_query(query)
+    assert print_query(parse_query("title:" * 3_000 + "a")) == "title:a"
 
 
 @given(QUERIES)
