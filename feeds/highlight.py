@@ -9,7 +9,7 @@ import msgspec
 
 from feeds.clean import plain
 from rules import Because, Entry
-from store import Published
+from store import Published, Revision
 
 _NEAR = 60
 _WIDE = 300
@@ -32,8 +32,8 @@ class Excerpt:
     segments: tuple[Segment, ...]
 
 
-def texts_of(entry: Entry) -> Mapping[str, str]:
-    """Return the texts of *entry* that people read, by field."""
+def texts_of(entry: Entry | Revision) -> Mapping[str, str]:
+    """Return the texts of *entry*, or of one of its states, that people read, by field."""
     return {"title": entry.title, "summary": entry.summary, "text": entry.text}
 
 

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise, starmap
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from feeds.bulletin import advice, headline
 from feeds.catalogue import HEALTH, Catalogue
-from feeds.clean import language, one_line, web_link
+from feeds.clean import language, one_line, plain, web_link
+from feeds.difference import Change, difference
 from feeds.health import Health
 from feeds.highlight import excerpts_of, segments, texts_of
 from rules import Because
-from store import Coverage, Endpoint, Event, Feed, Published, Source, event_id
+from store import Coverage, Endpoint, Event, Feed, Published, Revision, Source, event_id
 from store.condition import condition, is_polled
 
 FORMATS = (
@@ -29,6 +31,10 @@ FORMATS = (
 """Every format of a feed: its ending, its name, its media type."""
 
 _EXCERPTS = 3
+_CHANGES = 50
+REVISIONS = 11
+"""So many of the latest states of an article are compared on its page."""
+
 DAYS = 14
 
 
@@ -66,10 +72,13 @@ class Pages:
         path = f"topics/{feed.name}"
         return self._page("topic.html", path, feed=feed, matches=matches, count=count, rules=rules)
 
-    def match(self, match: Published, on_entry: Sequence[Published]) -> str:
+    def match(
+        self, match: Published, on_entry: Sequence[Published], revisions: Sequence[Revision]
+    ) -> str:
         """Return the page of one match: the article, with every place that matched marked.
 
-        *on_entry* are the matches of all rules on the same article.
+        *on_entry* are the matches of all rules on the same article, *revisions*
+        the latest states of its text, newest first.
         """
         others = [one for one in on_entry if one.id != match.id]
         fields = [
@@ -78,7 +87,14 @@ class Pages:
             if text
         ]
         path = f"matches/{match.id}"
-        return self._page("match.html", path, match=match, fields=fields, others=others)
+        return self._page(
+            "match.html",
+            path,
+            match=match,
+            fields=fields,
+            others=others,
+            edits=[edit for edit in starmap(_edit, pairwise(revisions)) if edit[1]],
+        )
 
     def sources(
         self,
@@ -152,6 +168,11 @@ def first_day(now: datetime) -> date:
     return (now - timedelta(days=DAYS - 1)).date()
 
 
+def _edit(new: Revision, old: Revision) -> tuple[datetime, tuple[Change, ...]]:
+    """Return when *old* was edited to *new*, and what was."""
+    return new.at, difference(texts_of(old), texts_of(new))[:_CHANGES]
+
+
 def _within(match: Published, field: str) -> list[Because]:
     return [place for place in match.because if place.field == field]
 
@@ -171,6 +192,7 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "line": one_line,
+        "plain": plain,
         "link": web_link,
         "lang": language,
         "moment": _moment,

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from feeds.difference import Change
     from rules import Because, Entry, Match, Rule
     from store import Bundle, Source
 
@@ -55,14 +56,16 @@ def match_updated(
     now: datetime,
     base_url: str,
     lost: bool = False,
+    changes: Sequence[Change] = (),
 ) -> dict[str, Any]:
     """Return the payload that tells of an edit to an entry that had matched.
 
     It is that of match_created with `data.lost`, which says that the entry's
-    present text does not match any more.
+    present text does not match any more, and `data.changes`, what was edited.
     """
     data = _match(rule, match, entry, entry_id, match_id, seen, base_url)
-    return _event("match.updated", now, {**data, "lost": lost})
+    edits = [_change(change) for change in changes[:MOST_PLACES]]
+    return _event("match.updated", now, {**data, "lost": lost, "changes": edits})
 
 
 def endpoint_test(*, endpoint: str, now: datetime, base_url: str) -> dict[str, Any]:
@@ -177,6 +180,16 @@ def _because(place: Because) -> dict[str, Any]:
         "end": place.end,
         "quote": _cut(place.quote),
         "context": _cut(place.context),
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "field": change.field,
+        "before": _cut(change.before),
+        "after": _cut(change.after),
+        "lead": change.lead,
+        "tail": change.tail,
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from feeds.address import LIVE, Part
 from feeds.catalogue import HEALTH, Catalogue
-from feeds.pages import Pages, Topic, counted, first_day
+from feeds.pages import REVISIONS, Pages, Topic, counted, first_day
 from feeds.shelf import RENDERERS, Shelf
 from store import Published
 from store.database import Database
@@ -73,7 +73,8 @@ def _pages(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
         if feed.name != "all":
             topics.append(Topic(feed=feed, count=count, latest=matches[:_LATEST]))
     for match in shown.values():
-        page = pages.match(match, database.matches_of(match.entry_id))
+        states = database.revisions(match.entry_id, REVISIONS)
+        page = pages.match(match, database.matches_of(match.entry_id), states)
         yield f"matches/{match.id}/index.html", _bytes(page)
     yield "index.html", _bytes(pages.home(topics))
     yield (

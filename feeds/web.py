@@ -14,7 +14,7 @@ from feeds.address import LIVE
 from feeds.catalogue import Catalogue
 from feeds.health import Health
 from feeds.kiosk import READ, Kiosk
-from feeds.pages import Pages, Topic, counted, first_day
+from feeds.pages import REVISIONS, Pages, Topic, counted, first_day
 from feeds.shelf import Shelf
 from store.database import Database
 
@@ -79,7 +79,9 @@ def create_app(
         found = database.publication(match)
         if found is None:
             return _absent(published, "match", match)
-        return _page(Pages(published).match(found, database.matches_of(found.entry_id)))
+        others = database.matches_of(found.entry_id)
+        states = database.revisions(found.entry_id, REVISIONS)
+        return _page(Pages(published).match(found, others, states))
 
     @page_at("/sources")
     def sources() -> Response:

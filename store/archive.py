@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy import func
 from sqlmodel import Session, SQLModel, and_, col, select
 
 from rules import Match
 from store import values
-from store.nouns import Judged, Known, Owed, Published, Stored, match_id
+from store.nouns import Judged, Known, Linked, Owed, Published, Revision, Stored, match_id
 from store.rows import DeliveryRow, EntryRow, MatchRow, RevisionRow, RuleRow
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -63,13 +64,22 @@ def known(session: Session, source: str, keys: Sequence[str]) -> dict[str, Known
     found: dict[str, Known] = {}
     by_stored = {values.storable(key): key for key in keys}
     for some in values.batches(list(by_stored)):
-        rows = session.exec(
-            select(EntryRow.id, EntryRow.key, EntryRow.sha256, EntryRow.seen_at).where(
-                EntryRow.source == source, col(EntryRow.key).in_(some)
+        rows = (
+            session.connection()
+            .execute(
+                sa.select(
+                    col(EntryRow.id),
+                    col(EntryRow.key),
+                    col(EntryRow.sha256),
+                    col(EntryRow.seen_at),
+                    col(EntryRow.shown),
+                    col(EntryRow.missing),
+                ).where(col(EntryRow.source) == source, col(EntryRow.key).in_(some))
             )
-        ).all()
+            .all()
+        )
         matched = _matched(session, [row[0] for row in rows]) if rows else {}
-        for identity, stored, sha256, seen_at in rows:
+        for identity, stored, sha256, seen_at, shown, missing in rows:
             key = by_stored[stored]
             found[key] = Known(
                 id=identity,
@@ -77,8 +87,31 @@ def known(session: Session, source: str, keys: Sequence[str]) -> dict[str, Known
                 sha256=sha256,
                 seen_at=seen_at,
                 matched=matched.get(identity, {}),
+                linked=values.linked(shown, missing=missing),
             )
     return found
+
+
+def present(session: Session, ids: Sequence[str]) -> dict[str, Revision]:
+    """Return the latest revisions of the entries with *ids*, by id."""
+    found = {}
+    for some in values.batches(ids):
+        rows = session.exec(
+            select(RevisionRow).join(EntryRow, _SHOWN).where(col(EntryRow.id).in_(some))
+        )
+        found.update({row.entry: values.revision(row) for row in rows})
+    return found
+
+
+def revisions(session: Session, entry: str, limit: int) -> tuple[Revision, ...]:
+    """Return the latest revisions of an entry, newest first."""
+    rows = session.exec(
+        select(RevisionRow)
+        .where(RevisionRow.entry == entry)
+        .order_by(col(RevisionRow.number).desc())
+        .limit(limit)
+    )
+    return tuple(map(values.revision, rows))
 
 
 def alike(
@@ -107,6 +140,7 @@ def alike(
             link=row.link,
             title=title,
             published=row.published,
+            linked=values.linked(row.shown, missing=row.missing),
         )
         for row, title in found.values()
     )
@@ -177,18 +211,24 @@ class Recorder:
         stored = _by_id(self._session, EntryRow, [one.id for one in judged])
         added, revisions = [], []
         for one in judged:
-            columns = values.entry_columns(one.entry, one.link)
+            columns = values.entry_columns(one.entry, one.link) | values.linked_columns(one.linked)
             row = stored.get(one.id)
             if row is None:
                 added.append({"id": one.id, "seen_at": self._now, "revision": 1, **columns})
             else:
                 row.sqlmodel_update({**columns, "revision": row.revision + 1})
             number = row.revision if row else 1
-            revisions.append(values.revision_columns(one.id, number, one.entry, self._now))
+            revisions.append(values.revision_columns(one, number, self._now))
         self._session.flush()
         self._insert(EntryRow, added)  # what refers to an entry comes after it
         self._insert(RevisionRow, revisions)
         return len(added)
+
+    def linked(self, found: Sequence[tuple[str, Linked]]) -> None:
+        """Store what came of reading the articles of entries whose text stayed as it was."""
+        for identity, linked in found:
+            if row := self._session.get(EntryRow, identity):
+                row.sqlmodel_update(values.linked_columns(linked))
 
     def matches(self, found: Sequence[tuple[str, Sequence[Match]]]) -> tuple[dict[str, int], int]:
         """Store that rules say yes to entries, given by id.
@@ -224,14 +264,17 @@ class Recorder:
         self._insert(MatchRow, added)
         return numbers, len(added)
 
-    def lose(self, entry: str, rule: str) -> None:
-        """Store that the entry's present text does not match any more."""
+    def lose(self, entry: str, rule: str) -> dict[str, int]:
+        """Store that the entry's present text does not match any more; return the match's number."""
         row = self._session.get(MatchRow, match_id(rule, entry))
-        if row is not None and not row.lost:
+        if row is None:
+            return {}
+        if not row.lost:
             self._load({rule})
             self._changed(rule)
             row.lost = True
             row.updated_at = self._instant()
+        return {row.id: row.seq}
 
     def _insert(self, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
         """Insert whole rows past the mapper of objects, which takes five times as long."""

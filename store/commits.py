@@ -13,6 +13,7 @@ def write(session: Session, poll: Poll) -> Committed:
     told = archive.told_before(session, poll.source, poll.judged, poll.owed)
     recorder = archive.Recorder(session, poll.at)
     new = recorder.entries(poll.judged)
+    recorder.linked(poll.linked)
     numbers, matched = recorder.matches(
         [
             (one.id, [m for m in one.matches if match_id(m.rule, one.id) not in told])
@@ -21,7 +22,7 @@ def write(session: Session, poll: Poll) -> Committed:
     )
     for one in poll.judged:
         for rule in one.lost:
-            recorder.lose(one.id, rule)
+            numbers |= recorder.lose(one.id, rule)
     wanted = [one for one in poll.owed if one.match not in told]
     owed = outbox.owe(session, wanted, numbers, poll.at)
     rung = [delivery.endpoint for delivery in owed if delivery.state == "due"]

@@ -23,6 +23,7 @@ from store.nouns import (
     Owed,
     Poll,
     Published,
+    Revision,
     Source,
     SourceSpec,
     Span,
@@ -246,6 +247,11 @@ class Database:
         with self._engine.reading() as session:
             return archive.alike(session, source, links, digests)
 
+    def present(self, ids: Sequence[str]) -> Mapping[str, Revision]:
+        """Return the latest revisions of the entries with *ids*, by id."""
+        with self._engine.reading() as session:
+            return archive.present(session, ids)
+
     def commit(self, poll: Poll) -> Committed | None:
         """Store all that *poll* changed, or nothing; None where its claim was lost meanwhile.
 
@@ -329,6 +335,11 @@ class Database:
         """Return the last *limit* matches of *rules* found from *since* on and before *until*."""
         with self._engine.reading() as session:
             return windows.span(session, rules, since, until, limit)
+
+    def revisions(self, entry: str, limit: int) -> tuple[Revision, ...]:
+        """Return the latest revisions of the entry with the id *entry*, newest first."""
+        with self._engine.reading() as session:
+            return archive.revisions(session, entry, limit)
 
     def feed_version(self, rules: Sequence[str]) -> int:
         """Return a number that grows with every change of what a feed of *rules* shows."""

@@ -163,8 +163,41 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One state of an entry's text, numbered from 1, since *at*.
+
+    Where the linked article was read, *other* is the text that was not taken: the
+    feed's own, or the article's where that says less.
+    """
+
+    number: int
+    at: datetime
+    title: str
+    summary: str
+    text: str
+    other: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """What came of reading the article that an entry links to.
+
+    *shown* is the digest of what its feed says of it, *other* the text that was not
+    taken. *missing* tells that the article could not be had now, but may be later.
+    """
+
+    shown: str
+    other: str = ""
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the store already knows of an entry of a source: its text's digest and its matches."""
+    """What the store already knows of an entry of a source: its text's digest and its matches.
+
+    *linked* is what came of reading its article, and *present* its latest
+    revision, where that was asked for.
+    """
 
     id: str
     key: str
@@ -175,6 +208,12 @@ class Known:
     link: str = ""
     title: str = ""
     published: datetime | None = None
+    linked: Linked | None = None
+    present: Revision | None = None
+
+    def says(self, entry: Entry) -> bool:
+        """Tell whether the source shows *entry* as it did when this was stored."""
+        return entry.sha256 in (self.sha256, self.linked and self.linked.shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +232,7 @@ class Judged:
 
     A rule in *lost* matched an earlier revision and does not hold any more.
     *link* is the address by which the same article is known in other sources.
-    *known* tells an edit from a new entry.
+    *known* tells an edit from a new entry, *linked* what came of its article.
     """
 
     id: str
@@ -202,6 +241,7 @@ class Judged:
     lost: tuple[str, ...] = ()
     link: str = ""
     known: bool = False
+    linked: Linked | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,7 +406,8 @@ class Poll:
     *validators* None keeps those that are stored. *error* is empty for a
     poll that succeeded. *seen* is what was seen of the source's ways. *pushed*
     entries were handed in: of the source itself that tells nothing. *events* are
-    what the desk's health feed tells of it.
+    what the desk's health feed tells of it. *linked* is what came of reading the
+    articles of entries, by id, whose text stayed as it was.
     """
 
     source: str
@@ -382,6 +423,7 @@ class Poll:
     took: timedelta | None = None
     pushed: bool = False
     events: tuple[Event, ...] = ()
+    linked: tuple[tuple[str, Linked], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,7 +147,11 @@ class CoverageRow(SQLModel, table=True):
 
 
 class EntryRow(SQLModel, table=True):
-    """An entry; its texts stand in its latest revision."""
+    """An entry; its texts stand in its latest revision.
+
+    *shown* is the digest of what its feed says, where the linked article was read
+    or is *missing* still.
+    """
 
     __tablename__ = "entry"
     __table_args__ = (UniqueConstraint("source", "key"),)
@@ -165,10 +169,12 @@ class EntryRow(SQLModel, table=True):
     seen_at: datetime = _instant(index=True)
     sha256: str = Field(index=True)
     revision: int = 1
+    shown: str = ""
+    missing: bool = False
 
 
 class RevisionRow(SQLModel, table=True):
-    """One state of an entry's text, numbered from 1."""
+    """One state of an entry's text, numbered from 1; *other* is the text that was not taken."""
 
     __tablename__ = "revision"
 
@@ -177,6 +183,7 @@ class RevisionRow(SQLModel, table=True):
     title: str = Field(sa_type=Text)
     summary: str = Field(sa_type=Text)
     text: str = Field(sa_type=Text)
+    other: str = Field(default="", sa_type=Text)
     at: datetime = _instant()
 
 

@@ -17,8 +17,11 @@ from store.nouns import (
     Event,
     HubRequest,
     HubSubscriber,
+    Judged,
+    Linked,
     Moved,
     Published,
+    Revision,
     Source,
     SourceSpec,
     Subscription,
@@ -227,16 +230,36 @@ def entry_columns(entry: Entry, link: str) -> dict[str, Any]:
     }
 
 
-def revision_columns(identity: str, number: int, entry: Entry, at: datetime) -> dict[str, Any]:
-    """Return the columns of the state that *entry*'s text is in."""
+def linked_columns(linked: Linked | None) -> dict[str, Any]:
+    """Return the columns of an EntryRow that tell of its article."""
     return {
-        "entry": identity,
+        "shown": linked.shown if linked else "",
+        "missing": linked is not None and linked.missing,
+    }
+
+
+def linked(shown: str, *, missing: bool) -> Linked | None:
+    """Return what came of reading the article of an entry, from those columns."""
+    return Linked(shown=shown, missing=missing) if shown else None
+
+
+def revision_columns(judged: Judged, number: int, at: datetime) -> dict[str, Any]:
+    """Return the columns of the state that an entry's text is in."""
+    entry = judged.entry
+    return {
+        "entry": judged.id,
         "number": number,
         "title": storable(entry.title),
         "summary": storable(entry.summary),
         "text": storable(entry.text),
+        "other": storable(judged.linked.other) if judged.linked else "",
         "at": at,
     }
+
+
+def revision(row: RevisionRow) -> Revision:
+    """Return the revision in *row*."""
+    return Revision(**row.model_dump(exclude={"entry"}))
 
 
 def entry(row: EntryRow, texts: RevisionRow) -> Entry:

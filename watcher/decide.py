@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 from feeds import payload
+from feeds.difference import Change, difference
+from feeds.highlight import texts_of
 from rules import Entry, Match, RuleSet
 from store import (
     Claim,
@@ -15,8 +20,10 @@ from store import (
     EventKind,
     Judged,
     Known,
+    Linked,
     Owed,
     Poll,
+    Revision,
     Seen,
     Source,
     Validators,
@@ -26,6 +33,8 @@ from store import (
 )
 from store.condition import after, condition
 from watcher.links import same_link
+
+NO_ARTICLES: Mapping[str, Linked] = MappingProxyType({})
 
 FAILING_AFTER = 2
 """From this many failed polls in a row on, endpoints that want it are told."""
@@ -64,6 +73,7 @@ def decide(
     took: timedelta | None = None,
     gone: bool = False,
     news: bool = False,
+    linked: Mapping[str, Linked] = NO_ARTICLES,
 ) -> Poll:
     """Return all that this look at the source changes.
 
@@ -71,15 +81,20 @@ def decide(
     them. *pushed* entries were handed in by somebody; each is *news* if they say so.
     *error* tells that it, or a part, could not be read, *gone* that it never will
     be. *seen* is what was seen of the source's ways, and *took* how long that took.
+    *linked* is what came of reading the articles of entries, by key.
     """
     source = claim.source
     judged: list[Judged] = []
     owed: list[Owed] = []
+    articles: list[tuple[str, Linked]] = []
     for placed in _oldest_first([_placed(entry, source, now) for entry in entries]):
         before = known.get(placed.key)
-        if before and before.sha256 == placed.sha256:
+        article = linked.get(placed.key)
+        if before and (placed.sha256 == before.sha256 or (not article and before.says(placed))):
+            if article and article != before.linked:
+                articles.append((before.id, article))
             continue
-        verdict = _judged(placed, before, desk.rules)
+        verdict = _judged(placed, before, desk.rules, article)
         judged.append(verdict)
         if before is not None or news or is_news(placed, source):
             owed.extend(_owed(verdict, before, desk, now))
@@ -96,6 +111,7 @@ def decide(
         took=took,
         pushed=pushed,
         gone=gone,
+        linked=tuple(articles),
     )
     event = None if pushed else _change_of_state(source, poll)
     if event is None:
@@ -146,19 +162,33 @@ def _oldest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
     return sorted(backwards, key=lambda entry: entry.published or latest)
 
 
-def _judged(entry: Entry, before: Known | None, rules: RuleSet) -> Judged:
+def _judged(entry: Entry, before: Known | None, rules: RuleSet, article: Linked | None) -> Judged:
+    """Return *entry* with what the rules say of it; a rule that is gone keeps what it said."""
     matches = rules.match(entry)
     held = {match.rule for match in matches}
-    lost = tuple(rule for rule in before.matched if rule not in held) if before else ()
+    asked = before.matched.keys() & rules.rules.keys() if before else frozenset()
+    lost = tuple(sorted(asked - held))
     identity = before.id if before else entry_id(entry.source, entry.key)
     link = same_link(entry.url) if entry.url else ""
     return Judged(
-        id=identity, entry=entry, matches=matches, lost=lost, link=link, known=before is not None
+        id=identity,
+        entry=entry,
+        matches=matches,
+        lost=lost,
+        link=link,
+        known=before is not None,
+        linked=article,
     )
 
 
 def _owed(verdict: Judged, before: Known | None, desk: Desk, now: datetime) -> Iterable[Owed]:
-    for match in verdict.matches:
+    """Return what is owed for matches that are new, still hold after an edit, or were lost by it."""
+    lost = [
+        Match(rule=rule, version=before.matched[rule], because=())
+        for rule in verdict.lost
+        if before is not None
+    ]
+    for match in (*verdict.matches, *lost):
         updated = before is not None and match.rule in before.matched
         event = "match.updated" if updated else "match.created"
         identity = match_id(match.rule, verdict.id)
@@ -176,17 +206,26 @@ def _owed(verdict: Judged, before: Known | None, desk: Desk, now: datetime) -> I
 def _payload(
     event: str, verdict: Judged, match: Match, before: Known | None, desk: Desk, now: datetime
 ) -> Mapping[str, object]:
-    render = payload.match_updated if event == "match.updated" else payload.match_created
-    return render(
-        rule=desk.rules.rules[match.rule],
-        match=match,
-        entry=verdict.entry,
-        entry_id=verdict.id,
-        match_id=match_id(match.rule, verdict.id),
-        seen=before.seen_at if before else now,
-        now=now,
-        base_url=desk.base_url,
-    )
+    said: dict[str, Any] = {
+        "rule": desk.rules.rules[match.rule],
+        "match": match,
+        "entry": verdict.entry,
+        "entry_id": verdict.id,
+        "match_id": match_id(match.rule, verdict.id),
+        "seen": before.seen_at if before else now,
+        "now": now,
+        "base_url": desk.base_url,
+    }
+    if event != "match.updated":
+        return payload.match_created(**said)
+    changes = _edit(before.present, verdict.entry) if before and before.present else ()
+    return payload.match_updated(**said, lost=match.rule in verdict.lost, changes=changes)
+
+
+@lru_cache(maxsize=1)
+def _edit(old: Revision, entry: Entry) -> tuple[Change, ...]:
+    """Return how *entry* was edited; several endpoints are told the same."""
+    return difference(texts_of(old), texts_of(entry))
 
 
 def _change_of_state(source: Source, poll: Poll) -> Event | None:

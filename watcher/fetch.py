@@ -40,18 +40,28 @@ class Fetched:
     hub: Hub | None = None
 
 
+_PASSING = frozenset({"dns", "connect", "timeout", "truncated", "protocol"})
+
+
 class FetchError(Exception):
     """A source that could not be read; the text is its reason in words for a person.
 
     *retry_after* is how long the server asks us to stay away; *gone* means 410.
+    *passing* tells that it is likely to be otherwise soon.
     """
 
     def __init__(
-        self, reason: str, *, retry_after: timedelta | None = None, gone: bool = False
+        self,
+        reason: str,
+        *,
+        retry_after: timedelta | None = None,
+        gone: bool = False,
+        passing: bool = False,
     ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
         self.gone = gone
+        self.passing = passing
 
 
 def user_agent(version: str, contact: str) -> str:
@@ -131,9 +141,10 @@ async def fetch_page(outgoing: Outgoing, url: str, *, allow_private: bool) -> Do
             url, headers={"accept": "text/html, */*;q=0.1"}, allow_private=allow_private
         )
     except OutgoingError as error:
-        raise FetchError(str(error)) from error
+        raise FetchError(str(error), passing=error.kind in _PASSING) from error
     if reply.status != 200:
-        raise FetchError(f"the server answered {reply.status}")
+        passing = reply.status >= 500 or reply.status in {408, 429}
+        raise FetchError(f"the server answered {reply.status}", passing=passing)
     kind = reply.headers.get("content-type", "")
     return Document(address=reply.url, body=reply.body, content_type=kind)
 

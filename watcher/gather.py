@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,13 +10,13 @@ from pathlib import Path
 from feeds.outgoing import Outgoing
 from rules import Entry
 from store import NO_WISHES, Hub, Source, Validators, Wishes
-from watcher.fetch import FetchError, fetch, fetch_page
+from watcher.fetch import FetchError, fetch
+from watcher.fulltext import FullTexts
 from watcher.hosts import Hosts, host_of
 from watcher.links import canonical
 from watcher.parse import (
     Document,
     ParseError,
-    article_text,
     parse_article,
     parse_document,
     parse_listing,
@@ -26,8 +25,6 @@ from watcher.parse.articles import SUFFIXES
 from watcher.readers import Readers
 
 LARGEST_FILE = 10 * 1024 * 1024
-MOST_FULL_TEXTS = 50
-"""How many linked articles one poll fetches; those left over keep the feed's own text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +59,7 @@ class Gatherer:
         self._readers = readers
         self._folder = folder
         self.hosts = Hosts()
+        self.full_texts = FullTexts(outgoing, readers, self.hosts)
 
     async def gather(self, source: Source, now: datetime) -> Gathered:
         """Return what *source* shows; raise FetchError or ParseError where it shows nothing."""
@@ -99,28 +97,6 @@ class Gatherer:
         return Gathered(
             entries=entries, validators=validators, wishes=parsed.wishes, hub=parsed.hub
         )
-
-    async def with_full_text(self, source: Source, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        """Return *entries* with the text of the articles that they link to, where it is longer.
-
-        An article that cannot be had leaves the feed's own text in its place.
-        """
-        first = [await self._full(source, entry) for entry in entries[:MOST_FULL_TEXTS]]
-        return (*first, *entries[MOST_FULL_TEXTS:])
-
-    async def _full(self, source: Source, entry: Entry) -> Entry:
-        if not entry.url:
-            return entry
-        try:
-            allowed = source.spec.allow_private
-            async with self.hosts.turn("" if allowed else host_of(entry.url)):
-                page = await fetch_page(self._outgoing, entry.url, allow_private=allowed)
-            text = await self._readers.call(article_text, page)
-        except (FetchError, ParseError):
-            return entry
-        if len(text) <= len(entry.text):
-            return entry
-        return replace(entry, summary=entry.summary or entry.text, text=text)
 
     def _folder_of(self, source: Source) -> Gathered:
         folder = self._folder / source.spec.address

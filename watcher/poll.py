@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -18,6 +18,7 @@ from store.database import Database
 from watcher.bridge import Bridge, Together
 from watcher.decide import Desk, decide
 from watcher.fetch import FetchError
+from watcher.fulltext import Completed
 from watcher.gather import Gathered, Gatherer
 from watcher.identity import recognised, wanted
 from watcher.pace import Pace, after_failure, allowed, interval, spread
@@ -117,17 +118,18 @@ class Poller:
         at = claim.source.next_poll_at
         async with self._given_back(claim, at):
             known = await self._known(claim, entries)
-            entries = await self._completed(claim.source, entries, known)
+            full = await self._completed(claim.source, entries, known, now)
             poll = await self._bridge(
                 decide,
                 claim,
-                entries,
+                full.entries,
                 known,
                 self._desk(),
                 now=now,
                 next_poll_at=at,
                 pushed=True,
                 news=news,
+                linked=full.linked,
             )
         return await self._commit(poll)
 
@@ -136,7 +138,7 @@ class Poller:
         entries = gathered.entries
         known = await self._known(claim, entries)
         seen = seen_of(source, gathered, known, now)
-        entries = await self._completed(source, entries, known)
+        full = await self._completed(source, entries, known, now)
         least = max(seen.wishes.interval, gathered.fresh_for)
         gap = interval(source, seen.gap, self._pace, least)
         at = spread(now, gap, random.random())  # noqa: S311  jitter is no secret
@@ -144,28 +146,46 @@ class Poller:
         return await self._bridge(
             decide,
             claim,
-            entries,
+            full.entries,
             known,
             self._desk(),
             now=now,
             next_poll_at=at if source.spec.every else allowed(at, seen.wishes),
-            validators=gathered.validators,
+            # While articles are still to be had, the source has to show its entries again.
+            validators=gathered.validators if full.is_whole else None,
             error=gathered.error,
             seen=seen,
             took=self._clock() - now,
+            linked=full.linked,
         )
 
     async def _completed(
-        self, source: Source, entries: tuple[Entry, ...], known: Mapping[str, Known]
-    ) -> tuple[Entry, ...]:
-        """Return *entries*, or for a source that asks for full texts the new ones with theirs."""
+        self,
+        source: Source,
+        entries: tuple[Entry, ...],
+        known: Mapping[str, Known],
+        now: datetime,
+    ) -> Completed:
+        """Return *entries*; for a source that asks for full texts, what is new of them with theirs."""
         if not source.spec.full_text:
-            return entries
-        new = [entry for entry in entries if entry.key not in known]
-        return await self._gatherer.with_full_text(source, new)
+            return Completed(entries=entries, linked={})
+        return await self._gatherer.full_texts.completed(source, entries, known, now)
 
     async def _known(self, claim: Claim, entries: tuple[Entry, ...]) -> Mapping[str, Known]:
-        """Return what is stored of *entries*, under another guid too, by their present keys."""
+        """Return what is stored of *entries*, under another guid too, by their present keys.
+
+        Of those that changed, the present texts are returned too.
+        """
+        known = await self._stored(claim, entries)
+        changed = {
+            known[e.key].id for e in entries if e.key in known and _may_change(known[e.key], e)
+        }
+        if not changed:
+            return known
+        present = await self._bridge(self._database.present, tuple(changed))
+        return {key: replace(one, present=present.get(one.id)) for key, one in known.items()}
+
+    async def _stored(self, claim: Claim, entries: tuple[Entry, ...]) -> Mapping[str, Known]:
         source = claim.source.name
         if not entries:
             return {}
@@ -206,3 +226,7 @@ class Poller:
         if committed.matched or committed.revised:
             await self._announce("publish", "")
         return Polled(source=poll.source, committed=committed, error=poll.error)
+
+
+def _may_change(known: Known, entry: Entry) -> bool:
+    return not known.says(entry) or (known.linked is not None and known.linked.missing)

@@ -143,7 +143,7 @@ def test_an_update_says_whether_the_match_was_lost() -> None:
         base_url=BASE,
     )
     assert told["type"] == "match.updated"
-    assert told["data"] == {**created()["data"], "lost": False}
+    assert told["data"] == {**created()["data"], "lost": False, "changes": []}
 
 
 def test_a_failing_source_is_told_without_its_address() -> None:

@@ -201,6 +201,32 @@ async def test_an_article_that_is_edited_updates_its_match_and_alerts_no_more(
 
 
 @in_loop
+async def test_an_edit_is_told_word_by_word_to_those_who_want_it_and_so_is_a_lost_match(
+    tmp_path: Path,
+) -> None:
+    receiver = Receiver(secret=SECRET)
+    texts = ("La Ley 32108 rige", "La Ley 32108 ya no rige", "La ley ya no rige")
+    events = '["match.updated"]'
+    async with (
+        serving(*(respond(body=rss(("1", text)), content_type=XML) for text in texts)) as server,
+        serving(receiver) as endpoint,
+        at_work(
+            write_desk(tmp_path, feeds={"news": server.url}, receiver=endpoint.url, events=events)
+        ) as app,
+    ):
+        for _ in texts:
+            await polled(app, "news")
+            await all_sent(app)
+    edit, loss = (json.loads(body)["data"] for _, body in receiver.taken)
+    assert [one["lost"] for one in (edit, loss)] == [False, True]
+    assert edit["changes"] == [
+        {"field": "title", "before": "", "after": "ya no ", "lead": "La Ley 32108 ", "tail": "rige"}
+    ]
+    assert [(one["before"], one["after"]) for one in loss["changes"]] == [("Ley 32108 ", "ley ")]
+    assert (edit["seq"], loss["seq"], loss["because"]) == (1, 1, [])
+
+
+@in_loop
 async def test_a_folder_is_read_and_a_bad_file_in_it_harms_no_other(tmp_path: Path) -> None:
     folder = write_desk(tmp_path)
     (folder / "articles" / "good.txt").write_text("La Ley 32108")
@@ -231,26 +257,6 @@ async def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     (folder / "articles").rmdir()
     async with at_work(folder) as app:
         assert "there is no folder articles" in (await polled(app, "articles")).error
-
-
-@in_loop
-async def test_the_linked_article_is_read_where_the_source_asks_for_it(tmp_path: Path) -> None:
-    text = "El Congreso debate la Ley 32108 y sus efectos en la lucha contra el crimen. " * 8
-    page = f"<!doctype html><html><body><article><p>{text}</p></article></body></html>".encode()
-
-    def answer(asked: Asked) -> bytes:
-        if asked.target == "/article":
-            return respond(body=page, content_type="text/html; charset=utf-8")
-        feed = rss(("1", "Debate")).replace(b"https://news.example/1", b"/article")
-        return respond(body=feed, content_type=XML)
-
-    async with serving(answer) as server:
-        options = "full_text: true, alert_since: always"
-        folder = write_desk(tmp_path, feeds={"news": f"{server.url}/feed"}, options=options)
-        async with at_work(folder) as app:
-            assert (await polled(app, "news")).committed.matched == 1
-            (match,) = app.database.published(["law-32108"], 1)
-            assert match.because[0].field == "text"
 
 
 @in_loop
