@@ -25,7 +25,12 @@ __all__ = ["Kind", "Outgoing", "OutgoingError", "Reply"]
 
 LARGEST_BODY = 10 * 1024 * 1024
 LARGEST_ANSWER = 4096
-MOST_CONNECTIONS = 100
+MOST_CONNECTIONS = 1024
+"""More than is ever asked at once, for who waits for a slow server must not keep others waiting."""
+
+KEPT_FOR = timedelta(seconds=2)
+"""Shorter than servers keep an idle connection: one that they close as we use it is a lost try."""
+
 GET_DEADLINE = timedelta(seconds=30)
 POST_DEADLINE = timedelta(seconds=20)
 
@@ -109,15 +114,23 @@ class Outgoing:
 
     Proxies and `.netrc` of the environment are ignored, for a proxy would connect
     to what the guard refuses; `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured, for
-    receivers with a certificate authority of their own. *resolve* and *ports* are
-    what tests put in place of the system's resolver and of the ports of the web.
+    receivers with a certificate authority of their own. *kept* is how many idle
+    connections stay open for what is asked next: for a few servers that are asked
+    often, not for hundreds that are asked one question each, minutes apart. *resolve*
+    and *ports* are what tests put in place of the system's resolver and of the ports
+    of the web.
     """
 
     def __init__(
-        self, user_agent: str, *, resolve: Resolve | None = None, ports: Container[int] = WEB_PORTS
+        self,
+        user_agent: str,
+        *,
+        kept: int = 0,
+        resolve: Resolve | None = None,
+        ports: Container[int] = WEB_PORTS,
     ) -> None:
         self._system = SystemResolver()
-        self._user_agent = user_agent
+        self._own = {"user-agent": user_agent, **({} if kept else {"connection": "close"})}
         trusted = httpx.create_ssl_context()
         # A connection to a private address must never serve a request that may not go there,
         # so that each kind has its own pool.
@@ -125,6 +138,7 @@ class Outgoing:
             allow_private: _Transport(
                 GuardedBackend(resolve or self._system, allow_private=allow_private, ports=ports),
                 trusted,
+                kept,
             )
             for allow_private in (False, True)
         }
@@ -181,10 +195,6 @@ class Outgoing:
             await transport.aclose()
         self._system.close()
 
-    @property
-    def _own(self) -> dict[str, str]:
-        return {"user-agent": self._user_agent, "connection": "close"}
-
 
 class _Transport(httpx.AsyncBaseTransport):
     """Sends httpx's requests through httpcore, since httpx's own transport takes no backend.
@@ -195,15 +205,15 @@ class _Transport(httpx.AsyncBaseTransport):
     sending a byte now and then. httpcore's errors come through as they are.
     """
 
-    def __init__(self, backend: GuardedBackend, trusted: ssl.SSLContext) -> None:
+    def __init__(self, backend: GuardedBackend, trusted: ssl.SSLContext, kept: int) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=trusted,
             network_backend=backend,
             max_connections=MOST_CONNECTIONS,
-            # Hundreds of servers are asked one question each, minutes apart: hardly a kept
-            # connection is used again, and httpcore walks through all of them for each request.
-            # Without any, a pool also belongs to no event loop between two requests.
-            max_keepalive_connections=0,
+            # httpcore walks through all that are kept for each request. Without any, a pool also
+            # belongs to no event loop between two requests.
+            max_keepalive_connections=kept,
+            keepalive_expiry=KEPT_FOR.total_seconds(),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

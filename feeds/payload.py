@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from rules import Because, Entry, Match, Rule
     from store import Bundle, Source
 
-EVENTS = ("match.created", "match.updated", "source.failing", "source.recovered", "endpoint.test")
+EVENTS = (
+    "match.created",
+    "match.updated",
+    "source.failing",
+    "source.recovered",
+    "endpoint.disabled",
+    "endpoint.test",
+    "heartbeat",
+)
 """The types of events that an endpoint may ask for."""
 
 MOST_PLACES = 50
@@ -136,6 +144,30 @@ def _brief(told: Mapping[str, Any]) -> dict[str, Any]:
     if "entry" not in data:
         return {**told}
     return {**told, "data": {**data, "entry": {**data["entry"], "summary": ""}, "because": []}}
+
+
+def endpoint_disabled(
+    *, endpoint: str, reason: str, now: datetime, base_url: str
+) -> dict[str, Any]:
+    """Return the payload that tells another endpoint that nothing is sent to *endpoint* any more."""
+    links = {"deliveries": f"{base_url.rstrip('/')}/deliveries?endpoint={endpoint}"}
+    data = {"endpoint": endpoint, "reason": _cut(reason), "links": links}
+    return _event("endpoint.disabled", now, data)
+
+
+def heartbeat(
+    *, sources: int, failing: int, matches: int, now: datetime, base_url: str
+) -> dict[str, Any]:
+    """Return the payload that says each day that the desk is at work.
+
+    *failing* of its *sources* cannot be read; *matches* were found in the last day.
+    """
+    data = {
+        "sources": {"watched": sources, "failing": failing},
+        "matches": matches,
+        "links": {"home": f"{base_url.rstrip('/')}/"},
+    }
+    return _event("heartbeat", now, data)
 
 
 def _event(kind: str, now: datetime, data: dict[str, Any]) -> dict[str, Any]:

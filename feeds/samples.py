@@ -69,6 +69,15 @@ def samples(event: str, now: datetime, base_url: str) -> Sequence[Mapping[str, A
             return [payload.source_recovered(source=source, now=now, base_url=base_url)]
         case "endpoint.test":
             return [payload.endpoint_test(endpoint="newsroom", now=now, base_url=base_url)]
+        case "endpoint.disabled":
+            reason = "it answered 410 Gone"
+            return [
+                payload.endpoint_disabled(
+                    endpoint="union", reason=reason, now=now, base_url=base_url
+                )
+            ]
+        case "heartbeat":
+            return [payload.heartbeat(sources=12, failing=1, matches=3, now=now, base_url=base_url)]
         case "digest":
             return [_digest(members, now, base_url) for members in (matches, matches[:1], [])]
     raise KeyError(event)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from feeds.outgoing import LONGEST_WAIT, OutgoingError
-from store import Attempt, Delivery, EndpointSpec
+from store import Attempt, Delivery, EndpointSpec, Tried
 
 STEPS = (
     timedelta(0),
@@ -33,8 +33,6 @@ STEPS = (
 
 LONGEST_LOGGED = 4096
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-Outcome = Literal["delivered", "retry", "failed", "gone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +60,6 @@ class Sender(Protocol):
 
     async def __call__(self, endpoint: EndpointSpec, delivery: Delivery, now: datetime) -> Answer:
         """Return what came of one try."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """How one try went: its record, and what becomes of the delivery."""
-
-    attempt: Attempt
-    outcome: Outcome
-    retry_at: datetime | None = None
 
 
 def next_attempt(
@@ -104,7 +93,7 @@ async def send(
     now: datetime,
     *,
     random: Callable[[], float] = chance.random,
-) -> Sent:
+) -> Tried:
     """Return how one try of *delivery* went; whatever the world does, it raises nothing.
 
     What is neither an arrival nor the end of the endpoint is tried again by the
@@ -126,11 +115,16 @@ async def send(
         response=answer.response,
     )
     if answer.verdict == "taken":
-        return Sent(attempt=attempt, outcome="delivered")
+        return Tried(delivery=delivery, attempt=attempt, outcome="delivered")
     if answer.verdict == "gone":
-        return Sent(attempt=attempt, outcome="gone")
+        return Tried(delivery=delivery, attempt=attempt, outcome="gone")
     retry_at = next_attempt(number, now + took, retry_after=answer.retry_after, random=random)
-    return Sent(attempt=attempt, outcome="retry" if retry_at else "failed", retry_at=retry_at)
+    return Tried(
+        delivery=delivery,
+        attempt=attempt,
+        outcome="retry" if retry_at else "failed",
+        retry_at=retry_at,
+    )
 
 
 def logged(text: str, secrets: Iterable[str] = ()) -> str:

@@ -370,6 +370,13 @@ def entries(session: Session, since: datetime, after: str, limit: int) -> tuple[
     )
 
 
+def count_matches(session: Session, since: datetime) -> int:
+    """Return how many matches were found since then."""
+    return session.exec(
+        select(func.count()).select_from(MatchRow).where(MatchRow.matched_at >= since)
+    ).one()
+
+
 def count_entries(session: Session, since: datetime) -> int:
     """Return how many entries were seen since then."""
     return session.exec(select(func.count()).where(EntryRow.seen_at >= since)).one()

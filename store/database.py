@@ -6,10 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from rules import Match
-from store import archive, commits, events, hubs, outbox, schedule, subscriptions, windows
+from store import (
+    archive,
+    commits,
+    events,
+    hubs,
+    outbox,
+    receivers,
+    schedule,
+    subscriptions,
+    windows,
+)
 from store.engine import Engine, StoreBusyError, StoreError, opened
 from store.nouns import (
-    Attempt,
     Claim,
     Committed,
     Coverage,
@@ -24,11 +33,13 @@ from store.nouns import (
     Poll,
     Published,
     Revision,
+    Settled,
     Source,
     SourceSpec,
     Span,
     Stored,
     Subscription,
+    Tried,
     Wanted,
 )
 
@@ -371,6 +382,11 @@ class Database:
         with self._engine.reading() as session:
             return archive.count_entries(session, since)
 
+    def count_matches(self, since: datetime) -> int:
+        """Return how many matches were found since then."""
+        with self._engine.reading() as session:
+            return archive.count_matches(session, since)
+
     def add_matches(self, found: Sequence[tuple[str, tuple[Match, ...]]], now: datetime) -> int:
         """Store matches on stored entries, by id, owing nothing; return how many are new."""
         with self._engine.writing() as session:
@@ -378,25 +394,25 @@ class Database:
 
     # endpoints and deliveries
 
-    def sync_endpoints(self, names: Sequence[str]) -> None:
-        """Make the stored endpoints those of the desk; what one was owed is kept."""
+    def sync_endpoints(self, names: Sequence[str], now: datetime) -> None:
+        """Make the stored endpoints those of the desk; what one is owed that is gone is held."""
         with self._engine.writing() as session:
-            outbox.sync(session, names)
+            receivers.sync(session, names, now)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the desk's endpoints with what they are owed, by name."""
         with self._engine.reading() as session:
-            return outbox.endpoints(session)
+            return receivers.listed(session)
 
     def due_endpoints(self, now: datetime) -> tuple[str, ...]:
         """Return the names of the endpoints that something can be sent to now."""
         with self._engine.reading() as session:
-            return outbox.due_endpoints(session, now)
+            return receivers.due(session, now)
 
-    def owe(self, owed: Owed, now: datetime) -> Delivery:
-        """Store one delivery that no poll brought about, and return it."""
+    def owe(self, owed: Sequence[Owed], now: datetime) -> tuple[Delivery, ...]:
+        """Store deliveries that no poll brought about, and return them; one that is there stays."""
         with self._engine.writing() as session:
-            return outbox.owe(session, [owed], {}, now)[0]
+            return outbox.owe(session, owed, {}, now)
 
     def claim_deliveries(
         self, endpoint: str, now: datetime, lease: timedelta, limit: int
@@ -411,24 +427,28 @@ class Database:
             outbox.release(session, deliveries)
 
     def settle(
-        self,
-        delivery: Delivery,
-        attempt: Attempt,
-        *,
-        outcome: outbox.Outcome,
-        retry_at: datetime | None,
-    ) -> bool:
-        """Record a try and what becomes of the delivery; False where the claim was lost meanwhile.
+        self, tries: Sequence[Tried], tell: outbox.Tell = lambda *_: ()
+    ) -> tuple[Settled, ...]:
+        """Record tries and what becomes of their deliveries, in one transaction.
 
-        "gone" disables the endpoint: what it is owed is held, and nothing is lost.
+        "gone", or five days of failures, disables the endpoint: what it is owed is
+        held, the health feed and the deliveries that *tell* returns say so, and
+        nothing is lost.
         """
         with self._engine.writing() as session:
-            return outbox.settle(session, delivery, attempt, outcome=outcome, retry_at=retry_at)
+            return outbox.settle(session, tries, tell)
+
+    def mend_clock(self, now: datetime, longest: timedelta) -> None:
+        """Make sense of instants that a clock which was ahead has left."""
+        with self._engine.writing() as session:
+            schedule.mend(session, now)
+            outbox.mend(session, now, longest)
+            receivers.mend(session, now, longest)
 
     def enable_endpoint(self, name: str, now: datetime) -> int | None:
         """Enable an endpoint; return how many held deliveries are due now, None for no such one."""
         with self._engine.writing() as session:
-            return outbox.enable(session, name, now)
+            return receivers.enable(session, name, now)
 
     def deliveries(
         self,
@@ -450,3 +470,15 @@ class Database:
         """Make a delivery due again with the id and the bytes that it had; None for no such one."""
         with self._engine.writing() as session:
             return outbox.redeliver(session, identity, now)
+
+    def replay(
+        self,
+        since: datetime,
+        now: datetime,
+        *,
+        endpoint: str | None = None,
+        state: DeliveryState | None = None,
+    ) -> int:
+        """Make all deliveries since then due again, as redeliver does; return how many."""
+        with self._engine.writing() as session:
+            return outbox.replay(session, since, endpoint, state, now)

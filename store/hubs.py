@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from store import outbox, values, windows
+from store import outbox, receivers, values, windows
 from store.nouns import HubRequest, HubSubscriber, Owed, delivery_id, hub_id
 from store.rows import HubRequestRow, HubSubscriberRow
 
@@ -93,7 +93,7 @@ def confirm(session: Session, asked: HubRequest, rules: Sequence[str], now: date
         )
     else:
         row.sqlmodel_update(columns)
-    outbox.enlist(session, asked.id, OWNER)
+    receivers.enlist(session, asked.id, OWNER)
 
 
 def _same(session: Session, asked: HubRequest) -> HubRequestRow | None:
@@ -134,7 +134,7 @@ def sync(session: Session, addresses: Sequence[str], topics: Mapping[str, Sequen
                         shown=shown,
                     )
                 )
-            outbox.enlist(session, identity, OWNER)
+            receivers.enlist(session, identity, OWNER)
     for row in rows.values():
         _end(session, row)
 
@@ -158,7 +158,7 @@ def owe_changes(
         if versions[row.topic] != row.shown:
             row.shown = versions[row.topic]
             rung.append(row.id)
-            if not outbox.waits(session, row.id):
+            if not receivers.waits(session, row.id):
                 _owe(session, row, now)
     return tuple(rung)
 
@@ -177,9 +177,9 @@ def _is_over(session: Session, row: HubSubscriberRow, now: datetime) -> bool:
     """Tell whether nothing is sent there any more: no lease, gone, or dead for days."""
     if row.lease_until is not None and row.lease_until <= now:
         return True
-    return not row.is_hub and outbox.is_disabled(session, row.id)
+    return not row.is_hub and receivers.is_disabled(session, row.id)
 
 
 def _end(session: Session, row: HubSubscriberRow) -> None:
     session.delete(row)
-    outbox.forget(session, row.id)
+    receivers.forget(session, row.id)

@@ -498,14 +498,16 @@ class Span:
 class EndpointSpec:
     """An endpoint as the desk, or whoever enlisted it, describes it.
 
-    *kind* chooses how a try goes out (`feeds.sending.Sender`). *secrets* are the
-    active `whsec_` signing keys. *templates* are for channels, by what comes before
-    the dot in the names of events: "match", "source", "digest".
+    *kind* chooses how a try goes out (`feeds.sending.Sender`), *rate* is how many may
+    in a second. *secrets* are the active `whsec_` signing keys. *templates* are for
+    channels, by what comes before the dot in the names of events: "match", "source",
+    "digest".
     """
 
     name: str
     url: str = field(repr=False)
     kind: str = "webhook"
+    rate: float = 5.0
     secrets: tuple[str, ...] = field(default=(), repr=False)
     events: tuple[str, ...] = ("match.created",)
     allow_private: bool = False
@@ -515,13 +517,17 @@ class EndpointSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An endpoint's health: *disabled* is the reason for which nothing is sent, or empty."""
+    """An endpoint's health: *disabled* is the reason for which nothing is sent, or empty.
+
+    *failures* counts tries in a row that failed. Nothing is sent before *rests_until*.
+    """
 
     name: str
     disabled: str = ""
     failures: int = 0
     failing_since: datetime | None = None
     succeeded_at: datetime | None = None
+    rests_until: datetime | None = None
     due: int = 0
     held: int = 0
     delivered: int = 0
@@ -549,8 +555,8 @@ class Delivery:
 
     *content_type* and *headers*, lower-case names, go with it in every try.
 
-    state: due (will be tried at *due*), delivered, held (the endpoint is
-    disabled), failed (every try of the schedule was used).
+    state: due (will be tried at *due*), delivered, held (the endpoint is disabled,
+    or takes nothing at all), failed (every try was used, though others arrived).
     """
 
     id: str
@@ -605,3 +611,34 @@ class Bundle:
     at: datetime
     members: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     silence: Silence | None = None
+
+
+Outcome = Literal["delivered", "retry", "failed", "gone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A try of a delivery that was claimed, and what comes of it.
+
+    "retry" means again at *retry_at*, "failed" that no try is left, and "gone" that the
+    endpoint wants nothing any more.
+    """
+
+    delivery: Delivery
+    attempt: Attempt
+    outcome: Outcome
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What the store made of a try: the delivery's state, and the reason where it disabled the endpoint.
+
+    *state* is None where the claim was lost meanwhile. *rests* tells that the endpoint
+    is to be left alone now. *rung* are the endpoints that are told of the disabling.
+    """
+
+    state: DeliveryState | None
+    rests: bool = False
+    disabled: str = ""
+    rung: tuple[str, ...] = ()

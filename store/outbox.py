@@ -4,72 +4,28 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, cast
 
 from sqlalchemy import func
-from sqlmodel import Session, col, delete, or_, select, update
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select, update
 
-from store import events, values
-from store.nouns import Attempt, Delivery, DeliveryState, Endpoint, Event, Owed
+from store import events, receivers, values
+from store.nouns import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Endpoint,
+    Event,
+    Owed,
+    Settled,
+    Tried,
+)
 from store.rows import AttemptRow, DeliveryRow, EndpointRow
-
-Outcome = Literal["delivered", "retry", "failed", "gone"]
-
-DESK = "desk"
-"""The owner of the endpoints that tocsin.toml names."""
-
-GONE = "it answered 410 Gone"
-
-
-def sync(session: Session, names: Sequence[str]) -> None:
-    """Make the desk's stored endpoints those of *names*; what one was owed is kept.
-
-    Those of another owner stay as they are.
-    """
-    mine = select(EndpointRow).where(EndpointRow.owner == DESK)
-    rows = {row.name: row for row in session.exec(mine)}
-    for name in names:
-        if (row := rows.pop(name, None)) is None:
-            session.add(EndpointRow(name=name))
-        else:
-            row.listed = True
-    for row in rows.values():
-        row.listed = False
-
-
-def enlist(session: Session, name: str, owner: str) -> None:
-    """Make *name* an endpoint of *owner*, a part of us; one that is there is enabled again."""
-    row = session.get(EndpointRow, name) or EndpointRow(name=name)
-    row.owner, row.listed = owner, True
-    row.disabled, row.failures, row.failing_since = "", 0, None
-    session.add(row)
-
-
-def forget(session: Session, name: str) -> None:
-    """Forget an endpoint with all that it was owed and sent: it was nobody of the desk's."""
-    owed = select(DeliveryRow.id).where(DeliveryRow.endpoint == name)
-    session.flush()
-    session.exec(delete(AttemptRow).where(col(AttemptRow.delivery).in_(owed)))
-    session.exec(delete(DeliveryRow).where(col(DeliveryRow.endpoint) == name))
-    session.exec(delete(EndpointRow).where(col(EndpointRow.name) == name))
-
-
-def is_disabled(session: Session, name: str) -> bool:
-    """Tell whether nothing is sent to an endpoint, or there is no such one."""
-    row = session.get(EndpointRow, name)
-    return row is None or bool(row.disabled)
-
-
-def waits(session: Session, name: str) -> bool:
-    """Tell whether an endpoint is owed something that nobody is sending now."""
-    waiting = select(DeliveryRow.id).where(
-        DeliveryRow.endpoint == name,
-        col(DeliveryRow.state).in_(("due", "held")),
-        DeliveryRow.token == "",
-    )
-    return session.exec(waiting.limit(1)).first() is not None
+from store.standing import after, is_broken
 
 
 def owe(
@@ -90,6 +46,7 @@ def owe(
     stored = {row.id: row for some in values.batches(owed) for row in _stored(session, some)}
     for one in owed:
         if one.id not in stored:
+            disabled = endpoints[one.endpoint].disabled
             stored[one.id] = DeliveryRow(
                 id=one.id,
                 endpoint=one.endpoint,
@@ -98,7 +55,8 @@ def owe(
                 body=one.body or _frozen(one.payload, numbers.get(one.match)),
                 content_type=one.content_type,
                 headers=dict(one.headers),
-                state="held" if endpoints[one.endpoint].disabled else "due",
+                state="held" if disabled else "due",
+                error=f"the endpoint is disabled: {disabled}" if disabled else "",
                 created_at=now,
                 due=now,
             )
@@ -118,74 +76,47 @@ def _frozen(payload: Mapping[str, Any], seq: int | None) -> bytes:
     return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def endpoints(session: Session) -> tuple[Endpoint, ...]:
-    """Return the desk's endpoints with what they are owed, by name."""
-    counts: dict[str, dict[str, int]] = {}
-    for name, state, count in session.exec(
-        select(DeliveryRow.endpoint, DeliveryRow.state, func.count()).group_by(
-            DeliveryRow.endpoint, DeliveryRow.state
-        )
-    ):
-        counts.setdefault(name, {})[state] = count
-    rows = session.exec(
-        select(EndpointRow)
-        .where(col(EndpointRow.listed), EndpointRow.owner == DESK)
-        .order_by(EndpointRow.name)
-    )
-    return tuple(_endpoint(row, counts.get(row.name, {})) for row in rows)
-
-
-def _endpoint(row: EndpointRow, counts: Mapping[str, int]) -> Endpoint:
-    return Endpoint(
-        name=row.name,
-        disabled=row.disabled,
-        failures=row.failures,
-        failing_since=row.failing_since,
-        succeeded_at=row.succeeded_at,
-        due=counts.get("due", 0),
-        held=counts.get("held", 0),
-        delivered=counts.get("delivered", 0),
-        failed=counts.get("failed", 0),
-    )
-
-
-def due_endpoints(session: Session, now: datetime) -> tuple[str, ...]:
-    """Return the names of the endpoints that something can be sent to now."""
-    rows = session.exec(
-        select(EndpointRow.name)
-        .join(DeliveryRow, col(DeliveryRow.endpoint) == EndpointRow.name)
-        .where(col(EndpointRow.listed), EndpointRow.disabled == "", *_sendable(now))
-        .distinct()
-        .order_by(EndpointRow.name)
-    )
-    return tuple(rows)
-
-
-def _sendable(now: datetime) -> tuple[Any, ...]:
-    return (
-        DeliveryRow.state == "due",
-        DeliveryRow.due <= now,
-        or_(col(DeliveryRow.lease_until).is_(None), col(DeliveryRow.lease_until) <= now),
-    )
-
-
 def claim(
     session: Session, endpoint: str, now: datetime, lease: timedelta, limit: int
 ) -> tuple[Delivery, ...]:
-    """Return up to *limit* deliveries that the caller alone may send until the lease ends."""
+    """Return up to *limit* deliveries that the caller alone may send until the lease ends.
+
+    An endpoint that failed too often gets one, and nothing beside it.
+    """
     owner = session.get(EndpointRow, endpoint)
-    if owner is None or owner.disabled:
+    if owner is None or owner.disabled or (owner.rests_until and owner.rests_until > now):
         return ()
-    rows = session.exec(
+    if is_broken(values.endpoint(owner)):
+        rows = _to_probe(session, endpoint, now)
+    else:
+        rows = _claimable(session, endpoint, receivers.sendable(now), limit)
+    token = secrets.token_hex(16)
+    for row in rows:
+        row.token, row.lease_until = token, now + lease
+    return tuple(map(values.delivery, rows))
+
+
+def _to_probe(session: Session, endpoint: str, now: datetime) -> Sequence[DeliveryRow]:
+    under_way = select(DeliveryRow.id).where(
+        DeliveryRow.endpoint == endpoint,
+        col(DeliveryRow.state).in_(("due", "held")),
+        col(DeliveryRow.lease_until) > now,
+    )
+    if session.exec(under_way.limit(1)).first():
+        return ()
+    due = _claimable(session, endpoint, receivers.sendable(now), 1)
+    return due or _claimable(session, endpoint, receivers.given_up(now), 1)
+
+
+def _claimable(
+    session: Session, endpoint: str, conditions: Iterable[Any], limit: int
+) -> Sequence[DeliveryRow]:
+    return session.exec(
         select(DeliveryRow)
-        .where(DeliveryRow.endpoint == endpoint, *_sendable(now))
+        .where(DeliveryRow.endpoint == endpoint, *conditions)
         .order_by(col(DeliveryRow.due), col(DeliveryRow.created_at), DeliveryRow.id)
         .limit(limit)
     ).all()
-    for row in rows:
-        row.token = secrets.token_hex(16)
-        row.lease_until = now + lease
-    return tuple(map(values.delivery, rows))
 
 
 def release(session: Session, deliveries: Iterable[Delivery]) -> None:
@@ -202,52 +133,109 @@ def forget_claims(session: Session) -> None:
     session.exec(held.values(token="", lease_until=None))
 
 
-def settle(
-    session: Session,
-    held: Delivery,
-    attempt: Attempt,
-    *,
-    outcome: Outcome,
-    retry_at: datetime | None,
-) -> bool:
-    """Record a try and what becomes of the delivery; False where the claim was lost meanwhile."""
-    row = session.get(DeliveryRow, held.id)
-    if row is None or not held.token or row.token != held.token:
-        return False
-    _log(session, row, attempt)
+Tell = Callable[[str, str, datetime], Sequence[Owed]]
+"""Returns what is owed to other endpoints where the one of this name is disabled for this reason."""
+
+
+def settle(session: Session, tries: Sequence[Tried], tell: Tell) -> tuple[Settled, ...]:
+    """Record tries and what becomes of their deliveries; return what that is, in the same order."""
+    ids = list({one.delivery.id for one in tries})
+    rows = {
+        row.id: row
+        for some in values.batches(ids)
+        for row in session.exec(
+            select(DeliveryRow).options(_without_body).where(col(DeliveryRow.id).in_(some))
+        )
+    }
+    numbers = _last_numbers(session, ids)
+    settled = [_settled(session, rows.get(one.delivery.id), one, numbers, tell) for one in tries]
+    # What the last of them says of an endpoint is true for all of it.
+    rests = {one.delivery.endpoint: how.rests for one, how in zip(tries, settled, strict=True)}
+    return tuple(
+        replace(how, rests=rests[one.delivery.endpoint])
+        for one, how in zip(tries, settled, strict=True)
+    )
+
+
+_without_body = defer(cast(Any, DeliveryRow.body))
+
+
+def _last_numbers(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    return dict(
+        pair
+        for some in values.batches(ids)
+        for pair in session.exec(
+            select(AttemptRow.delivery, func.max(AttemptRow.number))
+            .where(col(AttemptRow.delivery).in_(some))
+            .group_by(AttemptRow.delivery)
+        )
+    )
+
+
+def _settled(
+    session: Session, row: DeliveryRow | None, tried: Tried, numbers: dict[str, int], tell: Tell
+) -> Settled:
+    token = tried.delivery.token
+    if row is None or not token or row.token != token:
+        return Settled(state=None)
+    number = numbers[row.id] = numbers.get(row.id, 0) + 1
+    _log(session, row.id, number, tried.attempt)
     row.attempts += 1
-    row.error = values.storable(attempt.error)
+    row.error = values.storable(tried.attempt.error)
     row.token, row.lease_until = "", None
-    endpoint = session.get_one(EndpointRow, row.endpoint)
-    if outcome == "delivered":
-        row.state, row.delivered_at = "delivered", attempt.at
-        endpoint.failures, endpoint.failing_since = 0, None
-        endpoint.succeeded_at = attempt.at
-        return True
-    endpoint.failures += 1
-    endpoint.failing_since = endpoint.failing_since or attempt.at
-    if outcome == "failed" or (outcome == "retry" and retry_at is None):
-        row.state = "failed"
-    elif retry_at is not None:
-        row.due = retry_at
-    if outcome == "gone":
-        endpoint.disabled = GONE
-        disabled = Event(kind="endpoint.disabled", about=row.endpoint, words=GONE, at=attempt.at)
-        events.note(session, disabled)
-    if endpoint.disabled:
-        session.flush()
-        _move(session, row.endpoint, "due", "held")
-    return True
+    owner = session.get_one(EndpointRow, row.endpoint)
+    before = values.endpoint(owner)
+    left = after(before, tried)
+    owner.failures, owner.failing_since = left.failures, left.failing_since
+    owner.succeeded_at, owner.rests_until = left.succeeded_at, left.rests_until
+    owner.disabled = left.disabled
+    if tried.outcome == "delivered":
+        row.state, row.delivered_at = "delivered", tried.attempt.at
+        if before.failures and not left.disabled:
+            receivers.release(session, owner.name, tried.attempt.at, tried_only=True)
+        return Settled(state="delivered")
+    state: DeliveryState = _state(session, row, number, tried, left)
+    row.state = state
+    row.due = tried.retry_at or row.due
+    if left.disabled and not before.disabled:
+        return _disabled(session, left, tried.attempt.at, state, tell)
+    return Settled(state=state, rests=bool(left.rests_until or left.disabled))
 
 
-def _log(session: Session, row: DeliveryRow, attempt: Attempt) -> None:
-    last = session.exec(
-        select(func.coalesce(func.max(AttemptRow.number), 0)).where(AttemptRow.delivery == row.id)
-    ).one()
+def _state(
+    session: Session, row: DeliveryRow, number: int, tried: Tried, left: Endpoint
+) -> DeliveryState:
+    """Return what becomes of a delivery that did not arrive.
+
+    One whose tries are used up has failed where others arrived meanwhile; where
+    nothing did, it is kept until something does.
+    """
+    if left.disabled:
+        return "held"
+    if tried.retry_at is not None and tried.outcome == "retry":
+        return "due"
+    first = session.get(AttemptRow, (row.id, number - row.attempts + 1))
+    begun = first.at if first else tried.attempt.at
+    return "held" if left.failing_since and left.failing_since <= begun else "failed"
+
+
+def _disabled(
+    session: Session, left: Endpoint, at: datetime, state: DeliveryState, tell: Tell
+) -> Settled:
+    words = left.disabled
+    receivers.hold(session, left.name, f"the endpoint is disabled: {words}")
+    disabled = Event(kind="endpoint.disabled", about=left.name, words=words, at=at)
+    events.note(session, disabled)
+    told = owe(session, tell(left.name, words, at), {}, at)
+    rung = tuple(one.endpoint for one in told if one.state == "due")
+    return Settled(state=state, rests=True, disabled=words, rung=rung)
+
+
+def _log(session: Session, identity: str, number: int, attempt: Attempt) -> None:
     session.add(
         AttemptRow(
-            delivery=row.id,
-            number=last + 1,
+            delivery=identity,
+            number=number,
             at=attempt.at,
             took_us=attempt.took // timedelta(microseconds=1),
             status=attempt.status,
@@ -257,26 +245,20 @@ def _log(session: Session, row: DeliveryRow, attempt: Attempt) -> None:
     )
 
 
-def _move(session: Session, endpoint: str, old: str, new: str, **columns: Any) -> int:
-    moved = session.exec(
-        update(DeliveryRow)
-        .where(col(DeliveryRow.endpoint) == endpoint, col(DeliveryRow.state) == old)
-        .values(state=new, **columns)
-    )
-    return moved.rowcount
+def mend(session: Session, now: datetime, longest: timedelta) -> None:
+    """Make sense of instants that a clock which was ahead has left.
 
-
-def enable(session: Session, name: str, now: datetime) -> int | None:
-    """Enable an endpoint; return how many held deliveries are due again, None without such a one."""
-    row = session.get(EndpointRow, name)
-    if row is None or not row.listed:
-        return None
-    if row.disabled:
-        words = "what was held for it is sent now"
-        events.note(session, Event(kind="endpoint.enabled", about=name, words=words, at=now))
-    row.disabled, row.failures, row.failing_since = "", 0, None
-    session.flush()
-    return _move(session, name, "held", "due", due=now, attempts=0)
+    A delivery from the future is due, and no other try or lease is further off
+    than *longest*.
+    """
+    far = now + longest
+    due = update(DeliveryRow).where(col(DeliveryRow.state) == "due", col(DeliveryRow.due) > now)
+    born = col(DeliveryRow.created_at)
+    session.exec(due.where(born > now, col(DeliveryRow.due) <= born).values(due=now))
+    tried = due.where(col(DeliveryRow.attempts) > 0, col(DeliveryRow.due) > far)
+    session.exec(tried.values(due=far))
+    leased = update(DeliveryRow).where(col(DeliveryRow.lease_until) > far)
+    session.exec(leased.values(lease_until=None, token=""))
 
 
 def deliveries(
@@ -304,12 +286,34 @@ def delivery(session: Session, identity: str) -> Delivery | None:
 
 def redeliver(session: Session, identity: str, now: datetime) -> Delivery | None:
     """Make a delivery due again, on a fresh schedule, with the id and the bytes that it had."""
-    row = session.get(DeliveryRow, identity)
-    if row is None:
+    if session.get(DeliveryRow, identity) is None:
         return None
-    endpoint = session.get_one(EndpointRow, row.endpoint)
-    row.state = "held" if endpoint.disabled else "due"
-    row.due, row.attempts, row.error = now, 0, ""
-    row.token, row.lease_until = "", None
-    session.flush()
+    _again(session, now, col(DeliveryRow.id) == identity)
+    session.expire_all()
     return delivery(session, identity)
+
+
+def replay(
+    session: Session,
+    since: datetime,
+    endpoint: str | None,
+    state: DeliveryState | None,
+    now: datetime,
+) -> int:
+    """Make all deliveries since then due again, as redeliver does; return how many."""
+    wanted = [col(DeliveryRow.created_at) >= since]
+    if endpoint is not None:
+        wanted.append(col(DeliveryRow.endpoint) == endpoint)
+    if state is not None:
+        wanted.append(col(DeliveryRow.state) == state)
+    return _again(session, now, *wanted)
+
+
+def _again(session: Session, now: datetime, *conditions: Any) -> int:
+    fresh = {"due": now, "attempts": 0, "token": "", "lease_until": None}
+    due = update(DeliveryRow).where(*conditions).values(state="due", error="", **fresh)
+    count = session.exec(due).rowcount
+    disabled = select(EndpointRow).where(EndpointRow.disabled != "")
+    for owner in session.exec(disabled):
+        receivers.hold(session, owner.name, f"the endpoint is disabled: {owner.disabled}")
+    return count

@@ -240,6 +240,7 @@ class EndpointRow(SQLModel, table=True):
     failures: int = 0
     failing_since: datetime | None = _instant(null=True)
     succeeded_at: datetime | None = _instant(null=True)
+    rests_until: datetime | None = _instant(null=True)
 
 
 class DeliveryRow(SQLModel, table=True):

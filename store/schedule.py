@@ -149,6 +149,12 @@ def renew(session: Session, held: Claim, until: datetime) -> bool:
     return row is not None
 
 
+def mend(session: Session, now: datetime) -> None:
+    """Make those due that were read in the future: the clock was ahead then."""
+    future = update(SourceRow).where(col(SourceRow.polled_at) > now)
+    session.exec(future.values(next_poll_at=now, polled_at=now))
+
+
 def forget_claims(session: Session) -> None:
     """Free every source: whoever claimed one is dead."""
     held = update(SourceRow).where(col(SourceRow.token) != "")

@@ -14,6 +14,7 @@ from rules import Because, Entry
 from store.nouns import (
     Attempt,
     Delivery,
+    Endpoint,
     Event,
     HubRequest,
     HubSubscriber,
@@ -31,6 +32,7 @@ from store.nouns import (
 from store.rows import (
     AttemptRow,
     DeliveryRow,
+    EndpointRow,
     EntryRow,
     EventRow,
     HubRequestRow,
@@ -305,6 +307,23 @@ def event(row: EventRow) -> Event:
     """Return the event in *row*."""
     kind: Any = row.kind
     return Event(kind=kind, about=row.about, words=row.words, at=row.at)
+
+
+def endpoint(row: EndpointRow, counts: Mapping[str, int] | None = None) -> Endpoint:
+    """Return the endpoint in *row*; *counts* are those of its deliveries, by state."""
+    counts = counts or {}
+    return Endpoint(
+        name=row.name,
+        disabled=row.disabled,
+        failures=row.failures,
+        failing_since=row.failing_since,
+        succeeded_at=row.succeeded_at,
+        rests_until=row.rests_until,
+        due=counts.get("due", 0),
+        held=counts.get("held", 0),
+        delivered=counts.get("delivered", 0),
+        failed=counts.get("failed", 0),
+    )
 
 
 def delivery(row: DeliveryRow, log: Iterable[AttemptRow] = ()) -> Delivery:

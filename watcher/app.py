@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from feeds.channels import SERVICES, Channels
 from feeds.channels import prepare as prepare_channels
 from feeds.health import Health
 from feeds.outgoing import POST_DEADLINE, Outgoing
+from feeds.sending import STEPS
 from feeds.webhooks import Webhooks
 from rules import Entry, Match, Problem, RuleSet
 from store import Committed, EndpointSpec, Event, Stored
@@ -35,6 +36,7 @@ from watcher.gather import Gatherer
 from watcher.hosts import host_of
 from watcher.hub import Hub
 from watcher.links import key_of
+from watcher.notices import of_day, of_disabled
 from watcher.pace import Pace
 from watcher.poll import LEASE, Poller
 from watcher.readers import Readers
@@ -57,7 +59,10 @@ _MOST_HUBS = 100
 _MESSENGERS = 4
 _PATIENT_TRIES = 40
 _BETWEEN_TRIES = 0.05
-_LIMITS = {"poll": 64, "drain": 64, "subscribe": 4, "confirm": 4, "publish": 1, "maintain": 1}
+_LIMITS = {"poll": 64, "drain": 256, "subscribe": 4, "confirm": 4, "publish": 1, "maintain": 1}
+_KEPT_CONNECTIONS = 64
+_CLOCK_STEP = timedelta(seconds=1)
+_LONGEST_STEP = STEPS[-1] * 1.1
 _QUIET_BEAT = timedelta(seconds=30)
 _log = structlog.get_logger("desk")
 
@@ -114,16 +119,19 @@ class App:
             utc_now,
             self.engine.ring,
         )
+        self.posting = Outgoing(user_agent(VERSION, polling.contact), kept=_KEPT_CONNECTIONS)
         self.drainer = Drainer(
             database,
             self.bridge,
             {
-                "webhook": Webhooks(self.outgoing),
+                "webhook": Webhooks(self.posting),
                 "channel": Channels(self.messengers.call),
                 **self.hub.senders,
             },
             self._endpoint,
             utc_now,
+            lambda name, reason, at: of_disabled(self.state.deciding, name, reason, at),
+            self.engine.ring,
         )
         self.subscriber = Subscriber(
             database,
@@ -135,6 +143,8 @@ class App:
             utc_now,
             self.hurry,
         )
+        self._beaten_at = self.started_at
+        self._told_of: date | None = None
         self._changed: dict[str, datetime] = {}
         self._hurried: set[str] = set()
         self._settings = state.settings.data
@@ -142,6 +152,7 @@ class App:
     async def close(self) -> None:
         """Let go of the network, the child processes and the store."""
         await self.outgoing.aclose()
+        await self.posting.aclose()
         self.readers.close()
         self.messengers.close()
         self.bridge.close()
@@ -153,7 +164,7 @@ class App:
         rules = {rule.id: (rule.version, rule.title) for rule in state.book.rules.rules.values()}
         changed = await self.bridge(self.database.sync_rules, rules)
         await self.bridge(self.database.sync_sources, state.sources, now)
-        await self.bridge(self.database.sync_endpoints, tuple(state.endpoints))
+        await self.bridge(self.database.sync_endpoints, tuple(state.endpoints), now)
         retired = await self.bridge(self.database.retired_rules)
         self.state = state.with_retired(retired)
         await self.hub.sync()
@@ -244,7 +255,38 @@ class App:
             self._settings = data
             _log.warning("settings edited", in_force="at the next start")
 
+    async def be_alive(self) -> None:
+        """Owe the day's heartbeat to those who want it, and mind a clock that was set back."""
+        now = utc_now()
+        if now < self._beaten_at - _CLOCK_STEP:
+            _log.warning("clock set back", by=str(self._beaten_at - now))
+            await self.mend_clock()
+        self._beaten_at = now
+        if self._told_of != now.date():
+            await self._tell_of_day(now)
+            self._told_of = now.date()
+
+    async def mend_clock(self) -> None:
+        """Make sense of what was stored while the clock was ahead."""
+        await self.bridge(self.database.mend_clock, utc_now(), _LONGEST_STEP)
+
+    async def _tell_of_day(self, now: datetime) -> None:
+        desk = self.state.deciding
+        if not desk.subscribers("heartbeat"):
+            return
+        sources = await self.bridge(self.database.sources)
+        matches = await self.bridge(self.database.count_matches, now - timedelta(days=1))
+        owed = of_day(
+            desk,
+            sources=len(sources) - 1,
+            failing=sum(bool(source.error) for source in sources),
+            matches=matches,
+            now=now,
+        )
+        await self.bridge(self.database.owe, owed, now)
+
     async def _due(self) -> list[Job]:
+        await self.be_alive()
         now = utc_now()
         due = await self.bridge(self.database.due_sources, now, _MOST_DUE)
         fair = self.gatherer.hosts.fair((name, host_of(address)) for name, address in due)
@@ -324,10 +366,12 @@ async def opened(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[App]
     app = App(state, Database.open(state.settings.store_url))
     patience = timedelta(seconds=2)
     try:
+        await app.mend_clock()
         await app.take_in(state)
         yield app
         patience = timedelta(seconds=20)
     finally:
+        app.drainer.stop()
         await app.engine.settle(patience)
         await app.close()
 

@@ -147,6 +147,7 @@ class EndpointSettings(DeskModel):
     events: Annotated[tuple[str, ...], Field(min_length=1)] = ("match.created",)
     allow_private: bool = False
     template: TemplateSettings | None = None
+    rate: Annotated[float, Field(ge=0.1, le=1000)] = 5.0
 
 
 class SettingsFile(DeskModel):
@@ -353,6 +354,7 @@ def _endpoints(
                 events=endpoint.events,
                 allow_private=endpoint.allow_private,
                 templates=words,
+                rate=endpoint.rate,
             )
         except DeskError as error:
             problems.extend(error.problems)

@@ -87,7 +87,7 @@ def test_the_page_tells_what_is_wrong_now(desk: Desk) -> None:
         error="it answered 500",
     )
     desk.database.commit(failed)
-    desk.database.sync_endpoints(["newsroom"])
+    desk.database.sync_endpoints(["newsroom"], NOON)
     desk.ready = False
     page = desk.client.get("/health").text
     assert "the store cannot be written" in page

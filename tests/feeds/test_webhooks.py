@@ -12,9 +12,9 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from feeds.outgoing import Outgoing
-from feeds.sending import STEPS, Sent, next_attempt, send
+from feeds.sending import STEPS, next_attempt, send
 from feeds.webhooks import Webhooks, check_secret, new_secret, sign
-from store import Delivery, EndpointSpec
+from store import Delivery, EndpointSpec, Tried
 from tests.feeds.servers import Answer, Receiver, Server, drip, in_loop, respond, serving
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ def an_endpoint(url: str, *secrets: str) -> EndpointSpec:
 
 async def sent_to(
     *answers: Answer, attempts: int = 0, now: datetime = NOON, secrets: Sequence[str] = (SECRET,)
-) -> tuple[Sent, Server]:
+) -> tuple[Tried, Server]:
     outgoing = Outgoing("tocsin/test")
     async with serving(*answers) as server:
         sent = await send(
@@ -56,7 +56,7 @@ async def sent_to(
     return sent, server
 
 
-async def outcome(*answers: Answer, attempts: int = 0) -> Sent:
+async def outcome(*answers: Answer, attempts: int = 0) -> Tried:
     return (await sent_to(*answers, attempts=attempts))[0]
 
 

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
@@ -22,11 +22,15 @@ from rules import Match
 from store import (
     Attempt,
     Claim,
+    Delivery,
     Event,
     Judged,
+    Outcome,
     Owed,
     Poll,
+    Settled,
     SourceSpec,
+    Tried,
     Validators,
     Wanted,
     events,
@@ -50,7 +54,7 @@ def opened(path: Path) -> Database:
     database = Database.open(f"sqlite:///{path}")
     database.sync_sources([a_source()], NOON)
     database.sync_rules({"law-32108": ("v1", "Law 32108"), "extortion": ("v1", "Extortion")})
-    database.sync_endpoints(["newsroom", "union"])
+    database.sync_endpoints(["newsroom", "union"], NOON)
     return database
 
 
@@ -74,6 +78,19 @@ def a_poll(claim: Claim, *verdicts: Judged, deliveries: tuple[Owed, ...] = (), *
 def committed(database: Database, *verdicts: Judged, now=NOON, deliveries=()) -> None:
     poll = a_poll(claimed(database, now=now), *verdicts, deliveries=deliveries, at=now)
     assert database.commit(poll) is not None
+
+
+def settled(
+    database: Database,
+    held: Delivery,
+    attempt: Attempt | None = None,
+    outcome: Outcome = "delivered",
+    retry_at: datetime | None = None,
+) -> Settled:
+    tried = Tried(
+        delivery=held, attempt=attempt or an_attempt(), outcome=outcome, retry_at=retry_at
+    )
+    return database.settle([tried])[0]
 
 
 def an_attempt(status: int | None = 204, error: str = "") -> Attempt:
@@ -205,7 +222,7 @@ def test_a_store_that_another_process_holds_is_reported_as_busy(tmp_path: Path) 
     other.execute("BEGIN IMMEDIATE")
     try:
         with pytest.raises(StoreBusyError, match="held by another process"):
-            database.sync_endpoints(["newsroom"])
+            database.sync_endpoints(["newsroom"], NOON)
         assert not database.writable()
     finally:
         other.execute("ROLLBACK")
@@ -536,8 +553,8 @@ def test_a_delivery_is_claimed_once_and_again_when_its_lease_ran_out(database: D
     assert database.due_endpoints(NOON) == ()
     (again,) = database.claim_deliveries("newsroom", NOON + 2 * MINUTE, MINUTE, 4)
     assert (again.id, again.body) == (held.id, held.body)
-    assert not database.settle(held, an_attempt(), outcome="delivered", retry_at=None)
-    assert database.settle(again, an_attempt(), outcome="delivered", retry_at=None)
+    assert settled(database, held).state is None
+    assert settled(database, again).state == "delivered"
     assert database.deliveries()[0].state == "delivered"
 
 
@@ -553,7 +570,7 @@ def test_a_refused_delivery_is_due_when_it_is_to_be_tried_again(database: Databa
     committed(database, verdict, deliveries=(owed(verdict),))
     (held,) = database.claim_deliveries("newsroom", NOON, MINUTE, 4)
     attempt = an_attempt(500, "it answered 500")
-    database.settle(held, attempt, outcome="retry", retry_at=NOON + MINUTE)
+    settled(database, held, attempt, "retry", NOON + MINUTE)
     assert database.due_endpoints(NOON) == ()
     (again,) = database.claim_deliveries("newsroom", NOON + MINUTE, MINUTE, 4)
     assert (again.attempts, again.id, again.body) == (1, held.id, held.body)
@@ -568,7 +585,7 @@ def test_an_endpoint_that_says_410_is_disabled_and_what_it_is_owed_is_held(
     deliveries = tuple(owed(verdict) for verdict in verdicts)
     committed(database, *verdicts, deliveries=deliveries)
     (held,) = database.claim_deliveries("newsroom", NOON, MINUTE, 1)
-    database.settle(held, an_attempt(410, "it answered 410"), outcome="gone", retry_at=None)
+    settled(database, held, an_attempt(410, "it answered 410"), "gone")
     third = judged(an_entry("c"), a_match())
     committed(database, third, deliveries=(owed(third),))
     assert {one.state for one in database.deliveries()} == {"held"}
@@ -583,7 +600,7 @@ def test_a_redelivery_has_the_same_id_and_bytes_and_adds_to_the_log(database: Da
     committed(database, verdict, deliveries=(owed(verdict),))
     for _ in range(2):
         (held,) = database.claim_deliveries("newsroom", NOON, MINUTE, 4)
-        database.settle(held, an_attempt(), outcome="delivered", retry_at=None)
+        settled(database, held)
         again = database.redeliver(held.id, NOON)
         assert again is not None
         assert (again.body, again.state, again.attempts) == (held.body, "due", 0)
@@ -683,7 +700,7 @@ def test_an_endpoint_that_is_disabled_or_enabled_is_told(database: Database) -> 
     verdict = judged(an_entry(), a_match())
     committed(database, verdict, deliveries=(owed(verdict),))
     (held,) = database.claim_deliveries("newsroom", NOON, MINUTE, 4)
-    database.settle(held, an_attempt(410), outcome="gone", retry_at=None)
+    settled(database, held, an_attempt(410), "gone")
     database.enable_endpoint("newsroom", NOON + MINUTE)
     database.enable_endpoint("newsroom", NOON + MINUTE)
     assert [(one.kind, one.about) for one in database.events(10)] == [

@@ -97,7 +97,8 @@ async def _test(folder: Path, name: str) -> Delivery:
             event="endpoint.test",
             payload=payload.endpoint_test(endpoint=name, now=now, base_url=base_url),
         )
-        return await sent(app, app.database.owe(owed, now))
+        (delivery,) = app.database.owe([owed], now)
+        return await sent(app, delivery)
 
 
 def enable(given: Path | None, name: str, *, json: bool) -> None:

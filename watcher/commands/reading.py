@@ -19,7 +19,7 @@ def reading(given: Path | None) -> Iterator[Database]:
     database = Database.open(state.settings.store_url)
     try:
         database.sync_sources(state.sources, utc_now())
-        database.sync_endpoints(tuple(state.endpoints))
+        database.sync_endpoints(tuple(state.endpoints), utc_now())
         yield database
     finally:
         database.close()

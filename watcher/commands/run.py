@@ -58,9 +58,16 @@ async def _run(folder: Path) -> int:
                 app.watch(stop),
                 app.watch_clockwise(stop),
                 _tell(app, stop),
+                _wind_up(app, stop),
             ):
                 group.create_task(task)
     return 130 if signal.SIGINT in received else 0
+
+
+async def _wind_up(app: App, stop: asyncio.Event) -> None:
+    """Begin no delivery once the desk is to stop, so that those under way can end."""
+    await stop.wait()
+    app.drainer.stop()
 
 
 def _greet(app: App) -> None:

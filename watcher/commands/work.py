@@ -81,6 +81,7 @@ def _known(app: App, name: str) -> Source:
 
 async def _drained(app: App) -> int:
     await app.engine.settle(_PATIENCE)
+    await app.be_alive()
     names = app.database.due_endpoints(utc_now())
     return sum(await asyncio.gather(*map(app.drainer.drain, names)))
 
