@@ -12,9 +12,9 @@ from rules.visible import visible_text
 from store import Hub
 from watcher.links import key_of
 from watcher.parse.document import Document, Parsed, ParseError
-from watcher.parse.feed import MOST_ENTRIES
 from watcher.parse.fields import absolute, iso_instant, shown_title, texts, told_apart
 from watcher.parse.mended import mended
+from watcher.parse.written import MOST_ENTRIES
 
 _VERSION = "https://jsonfeed.org/version/1"
 
