@@ -12,6 +12,7 @@ from typing import Any
 from feeds.address import wish
 from feeds.catalogue import Catalogue
 from feeds.document import Document
+from feeds.private import PREFIX, Opener, split
 from feeds.shelf import Shelf
 
 Scope = MutableMapping[str, Any]
@@ -28,10 +29,13 @@ _SHELVED = ("/feeds", "/static/")
 class Kiosk:
     """An application that answers for what stands on the shelf, and leaves the rest to *app*."""
 
-    def __init__(self, app: App, shelf: Shelf, catalogue: Callable[[], Catalogue]) -> None:
+    def __init__(
+        self, app: App, shelf: Shelf, catalogue: Callable[[], Catalogue], opener: Opener
+    ) -> None:
         self._app = app
         self._shelf = shelf
         self._catalogue = catalogue
+        self._opener = opener
         self._asked: dict[tuple[str, str], asyncio.Future[Document | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +43,7 @@ class Kiosk:
         path = scope.get("path", "")
         if (
             scope["type"] == "http"
-            and path.startswith(_SHELVED)
+            and path.startswith((*_SHELVED, PREFIX))
             and scope["method"] in READ
             and (document := await self._document(path, scope["query_string"]))
         ):
@@ -48,7 +52,13 @@ class Kiosk:
             await self._app(scope, receive, send)
 
     async def _document(self, path: str, query: bytes) -> Document | None:
-        catalogue = self._catalogue()
+        catalogue: Catalogue | None = self._catalogue()
+        if path.startswith(PREFIX):
+            token, rest = split(path)
+            is_shelved = rest.startswith(_SHELVED)
+            catalogue = await asyncio.to_thread(self._opener, token) if is_shelved else None
+        if catalogue is None:
+            return None
         wished = wish(query) if query else ""
         found = self._shelf.at_hand(catalogue, path, wished)
         if found is not None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise, starmap
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -80,7 +81,7 @@ class Pages:
         *on_entry* are the matches of all rules on the same article, *revisions*
         the latest states of its text, newest first.
         """
-        others = [one for one in on_entry if one.id != match.id]
+        others = [one for one in on_entry if one.id != match.id and self._catalogue.shows(one.rule)]
         fields = [
             (name, segments(text, () if match.lost else _within(match, name)))
             for name, text in texts_of(match.entry).items()
@@ -138,12 +139,14 @@ class Pages:
         )
 
     def absent(self, title: str, text: str) -> str:
-        """Return the page that says that something is not here."""
-        return self._page("absent.html", "absent", title=title, text=text)
+        """Return the page that says that something is not here, wherever that was."""
+        root = urlsplit(self._catalogue.base).path
+        return self._page("absent.html", "absent", root=root, title=title, text=text)
 
-    def _page(self, template: str, path: str, **values: Any) -> str:
-        depth = path.count("/") + (1 if path and self._static else 0)
-        root = "/".join([".."] * depth) or "."
+    def _page(self, template: str, path: str, root: str | None = None, **values: Any) -> str:
+        if root is None:
+            depth = path.count("/") + (1 if path and self._static else 0)
+            root = "/".join([".."] * depth) or "."
 
         def page(to: str) -> str:
             return f"{root}/{to}{self._ending}" if to else f"{root}/{self._ending.lstrip('/')}"

@@ -82,7 +82,7 @@ def _pages(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
         _bytes(pages.sources(database.sources(), database.coverage(first_day(now)), (), now)),
     )
     health = pages.health(
-        None, database.sources(), database.endpoints(), database.events(LIVE), now
+        None, database.sources(), database.endpoints(), catalogue.told(database.events(LIVE)), now
     )
     yield f"{HEALTH}/index.html", _bytes(health)
 

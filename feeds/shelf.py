@@ -135,6 +135,7 @@ class Shelf:
         self, catalogue: Catalogue, path: str, wished: str, kept: _Kept | None
     ) -> tuple[object, Document] | None:
         """Return the document with the state that it shows; *kept* where that is its state still."""
+        path = path.removeprefix(catalogue.prefix)
         if path in {"/static/site.css", "/static/feed.css"}:
             sheet = stylesheet(path.removeprefix("/static/"))
             return path, Document.of(sheet, "text/css; charset=utf-8", self._started_at)
@@ -153,7 +154,7 @@ class Shelf:
         feed = catalogue.feed(part.name)
         if feed is None:
             return None
-        state = (self._version(feed), *_shown(catalogue, feed))
+        state = (self._version(catalogue, feed), *_shown(catalogue, feed))
         if kept and kept.state == state:
             return state, kept.document
         # What was committed since the version was read is shown early, and rendered again.
@@ -161,21 +162,19 @@ class Shelf:
         whole = self._channel(catalogue, feed, part, now)
         return (state, self._rendered(whole, catalogue, ending, now)) if whole else None
 
-    def _version(self, feed: Feed) -> object:
+    def _version(self, catalogue: Catalogue, feed: Feed) -> object:
         if feed.name == HEALTH:
-            return self._database.events(1)
+            return self._database.events(1), bool(catalogue.private)
         return self._database.feed_version(feed.rules)
 
     def _channel(
         self, catalogue: Catalogue, feed: Feed, part: Part, now: datetime
     ) -> Channel | None:
         if feed.name == HEALTH:
-            is_live = part.until is None
-            return (
-                bulletin(self._database.events(part.most), catalogue, part.most)
-                if is_live
-                else None
-            )
+            if part.until:
+                return None
+            events = catalogue.told(self._database.events(part.most))
+            return bulletin(events, catalogue, part.most)
         span = self.span(feed, part, now)
         return channel(feed, part, span, catalogue, now) if span else None
 

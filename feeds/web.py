@@ -10,6 +10,7 @@ from functools import partial
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from feeds import private
 from feeds.address import LIVE
 from feeds.catalogue import Catalogue
 from feeds.health import Health
@@ -27,6 +28,7 @@ _PAGE = {
     ),
     "cache-control": "no-cache",
 }
+_PRIVATE = {"cache-control": "private, no-cache", "x-robots-tag": "noindex"}
 _LATEST = 3
 _ON_A_TOPIC = 100
 
@@ -46,6 +48,7 @@ def create_app(
     app = FastAPI(title="tocsin", redoc_url=None)
     for door in doors:
         app.include_router(door)
+    opener = private.opener(database, catalogue)
     page_at = partial(app.api_route, methods=list(READ), include_in_schema=False)
 
     @page_at("/")
@@ -65,23 +68,50 @@ def create_app(
 
     @page_at("/topics/{name}")
     def topic(name: str) -> Response:
-        published = catalogue()
+        return topic_of(catalogue(), name)
+
+    @page_at("/matches/{match}")
+    def match_page(match: str) -> Response:
+        return match_of(catalogue(), match)
+
+    @page_at("/private/{token}/topics/{name}")
+    def private_topic(token: str, name: str) -> Response:
+        opened = opener(token)
+        return topic_of(opened, name) if opened else _absent(catalogue(), "page", "")
+
+    @page_at("/private/{token}/matches/{match}")
+    def private_match(token: str, match: str) -> Response:
+        opened = opener(token)
+        return match_of(opened, match) if opened else _absent(catalogue(), "page", "")
+
+    @page_at("/private/{token}/")
+    def private_home(token: str) -> Response:
+        opened = opener(token)
+        if opened is None:
+            return _absent(catalogue(), "page", "")
+        headers = {**_SAFE, "location": f"topics/{next(iter(opened.feeds))}", **_PRIVATE}
+        return Response(status_code=303, headers=headers)
+
+    @page_at("/private/{rest:path}")
+    def private_absent(rest: str) -> Response:  # noqa: ARG001  what is wrong is not told
+        return _absent(catalogue(), "page", "")
+
+    def topic_of(published: Catalogue, name: str) -> Response:
         feed = published.feeds.get(name)
         if feed is None:
             return _absent(published, "topic", name)
         count = counted(feed, database.match_counts())
         matches = database.published(feed.rules, _ON_A_TOPIC)
-        return _page(Pages(published).topic(feed, matches, count))
+        return _page(Pages(published).topic(feed, matches, count), private=published.prefix)
 
-    @page_at("/matches/{match}")
-    def match_page(match: str) -> Response:
-        published = catalogue()
+    def match_of(published: Catalogue, match: str) -> Response:
         found = database.publication(match)
-        if found is None:
+        if found is None or not published.shows(found.rule):
             return _absent(published, "match", match)
         others = database.matches_of(found.entry_id)
         states = database.revisions(found.entry_id, REVISIONS)
-        return _page(Pages(published).match(found, others, states))
+        page = Pages(published).match(found, others, states)
+        return _page(page, private=published.prefix)
 
     @page_at("/sources")
     def sources() -> Response:
@@ -93,8 +123,9 @@ def create_app(
     @page_at("/health")
     def health_page() -> Response:
         now, found = clock(), health()
-        pages = Pages(catalogue())
-        events = database.events(LIVE)
+        published = catalogue()
+        pages = Pages(published)
+        events = published.told(database.events(LIVE))
         return _page(pages.health(found, database.sources(), database.endpoints(), events, now))
 
     @page_at("/feeds/{path:path}")
@@ -112,22 +143,32 @@ def create_app(
         content = {
             **asdict(now),
             "reasons": list(now.reasons),
-            "problems": [str(problem) for problem in catalogue().problems],
+            "problems": _problems(catalogue()),
             "started_at": now.started_at.isoformat(),
             "last_tick_at": now.last_tick_at.isoformat(),
         }
         return JSONResponse(content, 200 if now.ready else 503, headers=_SAFE)
 
-    return Kiosk(app, Shelf(database, clock), catalogue)
+    return Kiosk(app, Shelf(database, clock), catalogue, opener)
 
 
-def _page(text: str, status: int = 200) -> Response:
-    return HTMLResponse(text.encode("utf-8", "replace"), status, headers=_PAGE)
+def _page(text: str, status: int = 200, *, private: str = "") -> Response:
+    headers = {**_PAGE, **_PRIVATE} if private else _PAGE
+    return HTMLResponse(text.encode("utf-8", "replace"), status, headers=headers)
+
+
+def _problems(catalogue: Catalogue) -> list[str]:
+    """Return what is wrong with the desk; where it keeps something private, only that it is."""
+    if catalogue.private:
+        return ["see: tocsin check"] if catalogue.problems else []
+    return [str(problem) for problem in catalogue.problems]
 
 
 def _absent(catalogue: Catalogue, kind: str, name: str) -> Response:
     pages = Pages(catalogue)
-    if name in catalogue.retired:
+    if name in catalogue.retired - catalogue.hidden:
         text = f"The rule “{name}” was removed from the desk, and its feed with it."
         return _page(pages.absent("Gone", text), 410)
-    return _page(pages.absent("Not found", f"There is no {kind} “{name[:100]}” here."), 404)
+    named = f" “{name[:100]}”" if name else ""
+    text = pages.absent("Not found", f"There is no {kind}{named} here.")
+    return _page(text, 404, private=catalogue.prefix)

@@ -59,6 +59,14 @@ def retired_rules(session: Session) -> frozenset[str]:
     return frozenset(session.exec(select(RuleRow.id).where(col(RuleRow.retired))))
 
 
+def hide(session: Session, private: Collection[str]) -> frozenset[str]:
+    """Note which of the desk's rules are *private*; return those, and those retired that were."""
+    for row in session.exec(select(RuleRow).where(col(RuleRow.retired).is_(False))):
+        row.private = row.id in private
+    session.flush()
+    return frozenset(session.exec(select(RuleRow.id).where(col(RuleRow.private))))
+
+
 def known(session: Session, source: str, keys: Sequence[str]) -> dict[str, Known]:
     """Return what is stored of the entries of *source* with these keys."""
     found: dict[str, Known] = {}

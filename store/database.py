@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from rules import Match
@@ -15,6 +15,7 @@ from store import (
     receivers,
     schedule,
     subscriptions,
+    tokens,
     windows,
 )
 from store.engine import Engine, StoreBusyError, StoreError, opened
@@ -26,6 +27,7 @@ from store.nouns import (
     DeliveryState,
     Endpoint,
     Event,
+    FeedToken,
     HubRequest,
     HubSubscriber,
     Known,
@@ -317,6 +319,11 @@ class Database:
         with self._engine.writing() as session:
             archive.mark_judged(session, versions)
 
+    def hide_rules(self, private: Collection[str]) -> frozenset[str]:
+        """Note which of the desk's rules are *private*; return those, and those retired that were."""
+        with self._engine.writing() as session:
+            return archive.hide(session, private)
+
     def retired_rules(self) -> frozenset[str]:
         """Return the ids of the rules that the desk had once."""
         with self._engine.reading() as session:
@@ -391,6 +398,28 @@ class Database:
         """Store matches on stored entries, by id, owing nothing; return how many are new."""
         with self._engine.writing() as session:
             return archive.Recorder(session, now).matches(found)[1]
+
+    # private feeds
+
+    def add_token(self, feed: str, label: str, sha256: str, now: datetime) -> FeedToken:
+        """Store a token of the private feed *feed* by its hash."""
+        with self._engine.writing() as session:
+            return tokens.add(session, feed, label, sha256, now)
+
+    def tokens(self) -> tuple[FeedToken, ...]:
+        """Return the tokens of all private feeds, by feed and age."""
+        with self._engine.reading() as session:
+            return tokens.every(session)
+
+    def feed_of_token(self, sha256: str) -> str | None:
+        """Return the name of the feed that the token with this hash opens."""
+        with self._engine.reading() as session:
+            return tokens.feed_of(session, sha256)
+
+    def revoke_token(self, identity: str) -> FeedToken | None:
+        """Forget a token; return it, or None where there is no such one."""
+        with self._engine.writing() as session:
+            return tokens.revoke(session, identity)
 
     # endpoints and deliveries
 

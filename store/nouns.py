@@ -444,6 +444,17 @@ class Feed:
     title: str
     rules: tuple[str, ...]
     description: str = ""
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedToken:
+    """Somebody may read the private feed *feed*; *label* says who. *id* is no secret."""
+
+    id: str
+    feed: str
+    label: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

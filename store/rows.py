@@ -191,7 +191,8 @@ class RuleRow(SQLModel, table=True):
     """A rule that the desk has or had: *matches* is the number of its last match.
 
     *changes* counts every change of what its feed shows. *judged* is the version
-    that was asked about the stored entries too.
+    that was asked about the stored entries too. *private* ones are shown to
+    those who have a token alone, also when they are retired.
     """
 
     __tablename__ = "rule"
@@ -201,6 +202,7 @@ class RuleRow(SQLModel, table=True):
     version: str
     judged: str = ""
     retired: bool = False
+    private: bool = False
     matches: int = 0
     changes: int = 0
     matched_at: datetime | None = _instant(null=True)
@@ -226,6 +228,18 @@ class MatchRow(SQLModel, table=True):
     matched_at: datetime = _instant(index=True)
     updated_at: datetime = _instant(unique=True)
     lost: bool = False
+
+
+class FeedTokenRow(SQLModel, table=True):
+    """A reader's token for a private feed, by its hash."""
+
+    __tablename__ = "feed_token"
+
+    id: str = Field(primary_key=True)
+    feed: str
+    label: str = Field(default="", sa_type=Text)
+    sha256: str = Field(unique=True, index=True)
+    created_at: datetime = _instant()
 
 
 class EndpointRow(SQLModel, table=True):

@@ -16,6 +16,7 @@ from store.nouns import (
     Delivery,
     Endpoint,
     Event,
+    FeedToken,
     HubRequest,
     HubSubscriber,
     Judged,
@@ -35,6 +36,7 @@ from store.rows import (
     EndpointRow,
     EntryRow,
     EventRow,
+    FeedTokenRow,
     HubRequestRow,
     HubSubscriberRow,
     MatchRow,
@@ -324,6 +326,11 @@ def endpoint(row: EndpointRow, counts: Mapping[str, int] | None = None) -> Endpo
         delivered=counts.get("delivered", 0),
         failed=counts.get("failed", 0),
     )
+
+
+def feed_token(row: FeedTokenRow) -> FeedToken:
+    """Return the token in *row*, without what it is recognised by."""
+    return FeedToken(id=row.id, feed=row.feed, label=row.label, created_at=row.created_at)
 
 
 def delivery(row: DeliveryRow, log: Iterable[AttemptRow] = ()) -> Delivery:

@@ -166,7 +166,9 @@ class App:
         await self.bridge(self.database.sync_sources, state.sources, now)
         await self.bridge(self.database.sync_endpoints, tuple(state.endpoints), now)
         retired = await self.bridge(self.database.retired_rules)
-        self.state = state.with_retired(retired)
+        private = state.catalogue.private_rules
+        hidden = await self.bridge(self.database.hide_rules, frozenset(private))
+        self.state = state.with_past(retired, hidden)
         await self.hub.sync()
         self._changed.update(dict.fromkeys(changed, now))
         if changed:

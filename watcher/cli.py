@@ -24,7 +24,13 @@ deliveries = typer.Typer(
 endpoints = typer.Typer(
     help="Who is told: webhooks, mail and chats.", no_args_is_help=True, rich_markup_mode=None
 )
+feeds = typer.Typer(
+    help="What is published, and who may read what is private.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.add_typer(sources, name="sources")
+app.add_typer(feeds, name="feeds")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(endpoints, name="endpoints")
 
@@ -297,6 +303,37 @@ def sources_check(
     from watcher.commands.sources import check as command
 
     command(context.obj, names or [], json=json)
+
+
+@feeds.command("list")
+def feeds_list(context: typer.Context, json: Json = False) -> None:
+    """Show each feed and its address; for private ones, who may read them."""
+    from watcher.commands.feeds import show as command
+
+    command(context.obj, json=json)
+
+
+@feeds.command("token")
+def feeds_token(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    label: Annotated[str, typer.Option(metavar="WHO", help="Who is to read it.")] = "",
+    json: Json = False,
+) -> None:
+    """Make one more address for a private feed, for one reader; it is shown this once."""
+    from watcher.commands.feeds import token as command
+
+    command(context.obj, name, label, json=json)
+
+
+@feeds.command("revoke")
+def feeds_revoke(
+    context: typer.Context, id: Annotated[str, typer.Argument(metavar="ID")], json: Json = False
+) -> None:
+    """Close the address with this id, as `feeds list` shows it, at once."""
+    from watcher.commands.feeds import revoke as command
+
+    command(context.obj, id, json=json)
 
 
 @deliveries.command("list")

@@ -113,6 +113,7 @@ class DeskState:
     book: RuleBook
     source_problems: tuple[Problem, ...] = ()
     retired: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -125,7 +126,7 @@ class DeskState:
     def catalogue(self) -> Catalogue:
         """Return what is published."""
         combined = [
-            Feed(name=name, title=feed.title, rules=feed.rules)
+            Feed(name=name, title=feed.title, rules=feed.rules, private=feed.private)
             for name, feed in self.settings.values.feeds.items()
         ]
         return Catalogue.of(
@@ -135,11 +136,12 @@ class DeskState:
             problems=self.problems,
             retired=self.retired,
             hubs=self.settings.hubs,
+            hidden=self.hidden,
         )
 
-    def with_retired(self, rules: frozenset[str]) -> DeskState:
-        """Return this desk, knowing which *rules* it had once and has no more."""
-        return replace(self, retired=rules)
+    def with_past(self, retired: frozenset[str], hidden: frozenset[str]) -> DeskState:
+        """Return this desk, knowing the rules that it had once, and which rules ever were private."""
+        return replace(self, retired=retired, hidden=hidden)
 
     @property
     def endpoints(self) -> Mapping[str, EndpointSpec]:

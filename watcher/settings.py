@@ -102,11 +102,11 @@ class HubSettings(DeskModel):
 
 
 class FeedSettings(DeskModel):
-    """A combined feed of several rules."""
+    """A combined feed of several rules; a *private* one is read with a token alone."""
 
     title: Annotated[str, Field(min_length=1)]
     rules: Annotated[tuple[str, ...], Field(min_length=1)]
-    private: Literal[False] = False
+    private: bool = False
 
 
 class SecretReference(DeskModel):

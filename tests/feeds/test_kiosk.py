@@ -47,7 +47,7 @@ class Reader:
 
     def __init__(self, desk: Desk) -> None:
         self.shelf = Counted(desk.database, lambda: NOON)
-        self.kiosk = Kiosk(nothing, self.shelf, lambda: desk.catalogue)
+        self.kiosk = Kiosk(nothing, self.shelf, lambda: desk.catalogue, lambda _: None)
 
     async def get(
         self, path: str = FEED, query: str = "", headers: Mapping[str, str] | None = None
