@@ -79,7 +79,8 @@ class Webhooks:
 
         *now* is signed, and receivers refuse what is five minutes off.
         """
-        signed = sign(endpoint.secrets, delivery.id, now, delivery.body) if endpoint.secrets else {}
+        keys = endpoint.keys(now)
+        signed = sign(keys, delivery.id, now, delivery.body) if keys else {}
         reply = await self._outgoing.post(
             endpoint.url,
             headers={"content-type": delivery.content_type, **delivery.headers, **signed},

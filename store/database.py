@@ -71,6 +71,11 @@ class Database:
         """Close every connection."""
         self._engine.close()
 
+    @property
+    def is_ours_alone(self) -> bool:
+        """Tell whether no other process had the store open when we opened it."""
+        return self._engine.was_abandoned
+
     def check(self) -> tuple[str, ...]:
         """Return what is broken in the file, in SQLite's words; nothing is well."""
         with self._engine.reading() as session:
@@ -484,11 +489,12 @@ class Database:
         *,
         endpoint: str | None = None,
         state: DeliveryState | None = None,
+        since: datetime | None = None,
         limit: int = 100,
     ) -> tuple[Delivery, ...]:
         """Return the latest deliveries, newest first, without their tries."""
         with self._engine.reading() as session:
-            return outbox.deliveries(session, endpoint, state, limit)
+            return outbox.deliveries(session, endpoint, state, since, limit)
 
     def delivery(self, identity: str) -> Delivery | None:
         """Return a delivery with every try."""

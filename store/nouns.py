@@ -510,8 +510,8 @@ class EndpointSpec:
     """An endpoint as the desk, or whoever enlisted it, describes it.
 
     *kind* chooses how a try goes out (`feeds.sending.Sender`), *rate* is how many may
-    in a second. *secrets* are the active `whsec_` signing keys. *templates* are for
-    channels, by what comes before the dot in the names of events: "match", "source",
+    in a second. *secrets* are the `whsec_` signing keys in force, *retiring* older ones
+    that sign beside them until their instants. *templates* are for channels, by what comes before the dot in the names of events: "match", "source",
     "digest".
     """
 
@@ -520,10 +520,15 @@ class EndpointSpec:
     kind: str = "webhook"
     rate: float = 5.0
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    retiring: tuple[tuple[str, datetime], ...] = field(default=(), repr=False)
     events: tuple[str, ...] = ("match.created",)
     allow_private: bool = False
     holding: Holding = AT_WILL
     templates: Mapping[str, MessageTemplate] = field(default_factory=dict)
+
+    def keys(self, now: datetime) -> tuple[str, ...]:
+        """Return the secrets that sign at *now*."""
+        return (*self.secrets, *(key for key, until in self.retiring if now < until))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

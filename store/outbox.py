@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -262,14 +262,15 @@ def mend(session: Session, now: datetime, longest: timedelta) -> None:
 
 
 def deliveries(
-    session: Session, endpoint: str | None, state: DeliveryState | None, limit: int
+    session: Session,
+    endpoint: str | None,
+    state: DeliveryState | None,
+    since: datetime | None,
+    limit: int,
 ) -> tuple[Delivery, ...]:
     """Return the latest deliveries, newest first, without their tries."""
     query = select(DeliveryRow).order_by(col(DeliveryRow.created_at).desc(), DeliveryRow.id)
-    if endpoint is not None:
-        query = query.where(DeliveryRow.endpoint == endpoint)
-    if state is not None:
-        query = query.where(DeliveryRow.state == state)
+    query = query.where(*_wanted(endpoint, state, since))
     return tuple(map(values.delivery, session.exec(query.limit(limit))))
 
 
@@ -300,13 +301,21 @@ def replay(
     state: DeliveryState | None,
     now: datetime,
 ) -> int:
-    """Make all deliveries since then due again, as redeliver does; return how many."""
-    wanted = [col(DeliveryRow.created_at) >= since]
+    """Make all deliveries to the desk's endpoints since then due again; return how many."""
+    mine = select(EndpointRow.name).where(EndpointRow.owner == receivers.DESK)
+    ours = col(DeliveryRow.endpoint).in_(mine)
+    return _again(session, now, ours, *_wanted(endpoint, state, since))
+
+
+def _wanted(
+    endpoint: str | None, state: DeliveryState | None, since: datetime | None
+) -> Iterator[Any]:
     if endpoint is not None:
-        wanted.append(col(DeliveryRow.endpoint) == endpoint)
+        yield col(DeliveryRow.endpoint) == endpoint
     if state is not None:
-        wanted.append(col(DeliveryRow.state) == state)
-    return _again(session, now, *wanted)
+        yield col(DeliveryRow.state) == state
+    if since is not None:
+        yield col(DeliveryRow.created_at) >= since
 
 
 def _again(session: Session, now: datetime, *conditions: Any) -> int:

@@ -248,14 +248,14 @@ class App:
                 await self.hurry(source.name)
 
     def _notice_settings(self) -> None:
-        """Say once that edited settings wait for the next start."""
+        """Say once that edited settings, but for the endpoints, wait for the next start."""
         try:
             data = (self.state.folder / SETTINGS).read_bytes()
         except OSError:
             return
         if data != self._settings:
             self._settings = data
-            _log.warning("settings edited", in_force="at the next start")
+            _log.warning("settings edited", in_force="at the next start", endpoints="at once")
 
     async def be_alive(self) -> None:
         """Owe the day's heartbeat to those who want it, and mind a clock that was set back."""

@@ -343,13 +343,16 @@ def deliveries_list(
     state: Annotated[
         str | None, typer.Option(metavar="STATE", help="due, delivered, held or failed.")
     ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="LENGTH-or-DATE", help="Only what is not older: 2h, 7d.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 100,
     json: Json = False,
 ) -> None:
     """Show the latest deliveries."""
     from watcher.commands.deliveries import show_all as command
 
-    command(context.obj, endpoint, state, limit, json=json)
+    command(context.obj, endpoint, state, since, limit, json=json)
 
 
 @deliveries.command("show")
@@ -370,6 +373,24 @@ def deliveries_redeliver(
     from watcher.commands.deliveries import redeliver as command
 
     command(context.obj, id, json=json)
+
+
+@deliveries.command("replay")
+def deliveries_replay(
+    context: typer.Context,
+    since: Annotated[
+        str, typer.Option(metavar="LENGTH-or-DATE", help="From when on: 2h, 7d, 2026-11-24.")
+    ],
+    endpoint: Annotated[str | None, typer.Option(metavar="NAME")] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE", help="Only those: delivered, held or failed.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Send all deliveries since then again, the same ids and bytes, within each endpoint's rate."""
+    from watcher.commands.deliveries import replay as command
+
+    command(context.obj, since, endpoint, state, json=json)
 
 
 @endpoints.command("list")
@@ -416,6 +437,21 @@ def endpoints_enable(
     from watcher.commands.endpoints import enable as command
 
     command(context.obj, name, json=json)
+
+
+@endpoints.command("rotate-secret")
+def endpoints_rotate_secret(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    overlap: Annotated[
+        str, typer.Option(metavar="LENGTH", help="How long the old secret signs too.")
+    ] = "24h",
+    json: Json = False,
+) -> None:
+    """Put a new secret into the endpoint's file; the old one signs beside it for a while."""
+    from watcher.commands.endpoints import rotate_secret as command
+
+    command(context.obj, name, overlap, json=json)
 
 
 @endpoints.command("new-secret")

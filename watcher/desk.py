@@ -112,13 +112,14 @@ class DeskState:
     sources: tuple[SourceSpec, ...]
     book: RuleBook
     source_problems: tuple[Problem, ...] = ()
+    setting_problems: tuple[Problem, ...] = ()
     retired: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Return all that is wrong with the desk now."""
-        found = (*self.source_problems, *self.book.problems)
+        found = (*self.setting_problems, *self.source_problems, *self.book.problems)
         # What is missing because its file is bad would only be told twice.
         return found or tuple(_crossing(self.settings, self.sources, self.book.rules))
 
@@ -190,7 +191,27 @@ def reread(state: DeskState) -> DeskState:
         problems: tuple[Problem, ...] = ()
     except DeskError as error:
         sources, problems = state.sources, error.problems
-    return replace(state, sources=sources, book=book, source_problems=problems)
+    settings, setting_problems = _resettled(state.settings)
+    return replace(
+        state,
+        settings=settings,
+        sources=sources,
+        book=book,
+        source_problems=problems,
+        setting_problems=setting_problems,
+    )
+
+
+def _resettled(settings: Settings) -> tuple[Settings, tuple[Problem, ...]]:
+    """Return *settings* with the endpoints that tocsin.toml and the files of secrets describe now."""
+    folder = settings.folder
+    try:
+        edited = read_settings(folder, shown(folder / SETTINGS), settings.environ)
+    except DeskError as error:
+        return settings, tuple(error.problems)
+    if edited.endpoints == settings.endpoints:
+        return settings, ()
+    return settings.with_endpoints(edited), ()
 
 
 def _crossing(

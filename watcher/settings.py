@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -15,9 +15,9 @@ from pydantic_core import PydanticCustomError
 from feeds.catalogue import HEALTH, Site
 from feeds.channels import is_channel
 from feeds.payload import EVENTS
-from feeds.webhooks import check_secret
 from rules import DeskError, Problem
 from store import EndpointSpec, MessageTemplate
+from watcher.keys import Keys, SecretFileError, parsed
 from watcher.models import DeskModel, Duration, Name, did_you_mean, file_bytes, missing, problems_of
 from watcher.telling import TemplateSettings
 from watcher.tomldoc import TomlDocument, read_toml
@@ -144,6 +144,7 @@ class EndpointSettings(DeskModel):
 
     url: Annotated[str | SecretReference, PlainValidator(_address)]
     secret: Annotated[SecretReference | None, BeforeValidator(_is_reference)] = None
+    previous: Annotated[SecretReference | None, BeforeValidator(_is_reference)] = None
     events: Annotated[tuple[str, ...], Field(min_length=1)] = ("match.created",)
     allow_private: bool = False
     template: TemplateSettings | None = None
@@ -172,13 +173,21 @@ class Settings:
         values: SettingsFile,
         document: TomlDocument,
         folder: Path,
-        endpoints: Mapping[str, EndpointSpec],
+        environ: Mapping[str, str],
     ) -> None:
         self.values = values
         self.folder = folder
-        self.endpoints = endpoints
+        self.environ = environ
+        self.endpoints: Mapping[str, EndpointSpec] = {}
         self.api_token = ""
         self._document = document
+
+    def with_endpoints(self, edited: Settings) -> Settings:
+        """Return these settings with the endpoints of *edited* ones; all else waits for a start."""
+        values = self.values.model_copy(update={"endpoints": edited.values.endpoints})
+        settings = Settings(values, edited._document, self.folder, self.environ)
+        settings.endpoints, settings.api_token = edited.endpoints, self.api_token
+        return settings
 
     @property
     def site(self) -> Site:
@@ -246,7 +255,7 @@ def read_settings(folder: Path, shown: str, environ: Mapping[str, str]) -> Setti
         raise DeskError(
             [*problems, *(_at_variable(problem, error, overrides) for problem in found)]
         ) from error
-    settings = Settings(checked, document, folder, {})
+    settings = Settings(checked, document, folder, environ)
     settings.endpoints = _endpoints(settings, environ, problems)
     settings.api_token = _api_token(settings, environ, problems)
     problems += _contradictions(settings)
@@ -341,16 +350,18 @@ def _endpoints(
         try:
             url = _url(settings, (*at, "url"), endpoint.url, environ)
             words: Mapping[str, MessageTemplate] = {}
+            secrets: tuple[str, ...] = ()
+            retiring: tuple[tuple[str, datetime], ...] = ()
             if is_channel(url):
-                secrets: tuple[str, ...] = ()
                 words = _words(settings, at, endpoint, url)
             else:
-                secrets = _signing_keys(settings, at, endpoint, environ)
+                secrets, retiring = _signing_keys(settings, at, endpoint, environ)
             specs[name] = EndpointSpec(
                 name=name,
                 url=url,
                 kind="channel" if is_channel(url) else "webhook",
                 secrets=secrets,
+                retiring=retiring,
                 events=endpoint.events,
                 allow_private=endpoint.allow_private,
                 templates=words,
@@ -405,26 +416,32 @@ def _words(
 
 def _signing_keys(
     settings: Settings, at: tuple[str, ...], endpoint: EndpointSettings, environ: Mapping[str, str]
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], tuple[tuple[str, datetime], ...]]:
+    """Return the secrets in force, and older ones with the instants until which they sign too."""
     if endpoint.template is not None:
         message, hint = "a webhook gets JSON", "templates are for channels; leave this out"
         raise DeskError([settings.problem((*at, "template"), "S112", message, hint)])
     if endpoint.secret is None:
         message, hint = missing("secret")
         raise DeskError([settings.problem(at, "S102", message, hint)])
-    return (_signing_key(settings, (*at, "secret"), endpoint.secret, environ),)
+    keys = _keys(settings, (*at, "secret"), endpoint.secret, environ)
+    before = endpoint.previous
+    previous = _keys(settings, (*at, "previous"), before, environ) if before else None
+    secrets = (keys.current, previous.current) if previous else (keys.current,)
+    return secrets, (*keys.older, *(previous.older if previous else ()))
 
 
-def _signing_key(
+def _keys(
     settings: Settings, at: tuple[str, ...], reference: SecretReference, environ: Mapping[str, str]
-) -> str:
+) -> Keys:
     secret = _secret(settings, at, reference, environ)
-    if reason := check_secret(secret):
+    try:
+        return parsed(secret)
+    except SecretFileError as error:
         hint = "make one with: tocsin endpoints new-secret"
         raise DeskError(
-            [settings.problem(at, "S108", f"the secret cannot be used: {reason}", hint)]
-        )
-    return secret
+            [settings.problem(at, "S108", f"the secret cannot be used: {error}", hint)]
+        ) from error
 
 
 def _secret(

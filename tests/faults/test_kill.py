@@ -18,21 +18,24 @@ import pytest
 from store.database import Database
 from tests.desks import SECRET, write_desk
 from tests.faults.crashing import STEPS
-from tests.feeds.servers import Receiver, serving
+from tests.feeds.servers import Answer, Receiver, serving
 from tests.journeys.running import eventually, started, tocsin
 
 ARTICLES = 4
 
 
 @contextmanager
-def receiving() -> Iterator[tuple[str, Receiver]]:
-    """Give the address of a receiver that verifies, and what it took; it runs beside the test."""
+def receiving(answer: Answer | None = None) -> Iterator[tuple[str, Receiver]]:
+    """Give the address of a receiver that verifies, and what it took; it runs beside the test.
+
+    *answer* answers in its place.
+    """
     receiver = Receiver(secret=SECRET)
     ready, stop = threading.Event(), threading.Event()
     address = []
 
     async def serve() -> None:
-        async with serving(receiver) as server:
+        async with serving(answer or receiver) as server:
             address.append(server.url)
             ready.set()
             while not stop.is_set():

@@ -1,4 +1,4 @@
-"""The commands about deliveries: list, show, redeliver."""
+"""The commands about deliveries: list, show, redeliver, replay."""
 
 from __future__ import annotations
 
@@ -6,33 +6,40 @@ import asyncio
 import json as jsonlib
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
 from rich.markup import escape
 
 from store import Delivery, DeliveryState
+from store.database import Database
 from watcher.app import opened, utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import moment, out, write_json, write_table
 from watcher.commands.reading import reading
 from watcher.commands.sending import sent
+from watcher.commands.since import since as since_of
 from watcher.desk import find_desk
 from watcher.logs import set_up_logs
+from watcher.models import did_you_mean
 
 
 def show_all(
-    given: Path | None, endpoint: str | None, state: str | None, limit: int, *, json: bool
+    given: Path | None,
+    endpoint: str | None,
+    state: str | None,
+    since: str | None,
+    limit: int,
+    *,
+    json: bool,
 ) -> None:
     """Write the latest deliveries, newest first."""
-    states: Any = get_args(DeliveryState)
-    if state is not None and state not in states:
-        raise UsageError(f"there is no state `{state}`; there are: {', '.join(states)}")
-    wanted: Any = state
+    wanted = _state(state)
+    begin = since_of(since, utc_now()) if since is not None else None
     with reading(given) as database:
-        if endpoint is not None and endpoint not in {one.name for one in database.endpoints()}:
-            raise UsageError(f"there is no endpoint `{endpoint}`; see: tocsin endpoints list")
-        found = database.deliveries(endpoint=endpoint, state=wanted, limit=limit)
+        _check_endpoint(database, endpoint)
+        found = database.deliveries(endpoint=endpoint, state=wanted, since=begin, limit=limit)
     if json:
         write_json([_as_json(delivery) for delivery in found])
         return
@@ -50,6 +57,23 @@ def show_all(
     ]
     headings = ("id", "endpoint", "type", "state", "tries", "arrived or due", "")
     write_table(headings, rows, empty="There are no deliveries.")
+
+
+def _state(written: str | None) -> DeliveryState | None:
+    states: tuple[DeliveryState, ...] = get_args(DeliveryState)
+    if written is None:
+        return None
+    for state in states:
+        if state == written:
+            return state
+    raise UsageError(f"there is no state `{written}`; there are: {', '.join(states)}")
+
+
+def _check_endpoint(database: Database, endpoint: str | None) -> None:
+    names = [one.name for one in database.endpoints()]
+    if endpoint is not None and endpoint not in names:
+        hint = did_you_mean(endpoint, names) or "see: tocsin endpoints list"
+        raise UsageError(f"there is no endpoint `{endpoint}`; {hint}")
 
 
 def _when(delivery: Delivery) -> Any:
@@ -95,6 +119,37 @@ def redeliver(given: Path | None, identity: str, *, json: bool) -> None:
         out().print(f"{delivery.id}: {delivery.state}; {escape(reason.splitlines()[0])}")
     if delivery.state != "delivered":
         sys.exit(1)
+
+
+def replay(
+    given: Path | None, since: str, endpoint: str | None, state: str | None, *, json: bool
+) -> None:
+    """Make all deliveries since then due again, the same ids and bytes.
+
+    Where a desk runs, that desk sends them, for the rate is counted in one process.
+    """
+    set_up_logs()
+    folder = find_desk(given, os.environ, Path.cwd())
+    begin, wanted = since_of(since, utc_now()), _state(state)
+    count, arrived = asyncio.run(_replay(folder, begin, endpoint, wanted))
+    if json:
+        write_json({"due": count, "delivered": arrived})
+    elif arrived is None:
+        out().print(f"{count} deliveries are due again; the desk that runs sends them")
+    else:
+        out().print(f"{count} deliveries were due again; {arrived} arrived")
+
+
+async def _replay(
+    folder: Path, since: datetime, endpoint: str | None, state: DeliveryState | None
+) -> tuple[int, int | None]:
+    async with opened(folder, os.environ) as app:
+        _check_endpoint(app.database, endpoint)
+        count = app.database.replay(since, utc_now(), endpoint=endpoint, state=state)
+        if not app.database.is_ours_alone:
+            return count, None
+        names = app.database.due_endpoints(utc_now())
+        return count, sum(await asyncio.gather(*map(app.drainer.drain, names)))
 
 
 async def _redeliver(folder: Path, identity: str) -> Delivery:
