@@ -17,7 +17,12 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate, islice
 
-_INVISIBLE = frozenset("\u00ad\u200c\u200d\u2060\ufeff")
+_INVISIBLE = frozenset(
+    "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063"
+    "\u2064\u2066\u2067\u2068\u2069\ufeff"
+)
+"""What no reader sees; the zero-width space too, which pages put into words as they do soft hyphens."""
+
 _SIGNS = frozenset("™℠®©")
 _LETTERS = str.maketrans(
     {"ı": "i", "đ": "d", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ħ": "h"}
@@ -395,7 +400,7 @@ def _bare(char: str) -> str:
         return ""
     decomposed = unicodedata.normalize("NFKD", char)
     return "".join(
-        " " if (c.isspace() and c not in "\r\n") or c == "\u200b" else c
+        " " if c.isspace() and c not in "\r\n" else c
         for c in decomposed
         if unicodedata.category(c) != "Mn"
     )

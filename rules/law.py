@@ -5,75 +5,27 @@ They are Spanish, English, Portuguese and French.
 
 from __future__ import annotations
 
+import html
 import re
 import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from rules import lawwords as known
 from rules.fold import Folded
 
-_LAW = frozenset(
-    ["ley", "leyes", "law", "laws", "lei", "leis", "loi", "lois", "norma", "normas", "act", "acts"]
-)
-_SIGN = frozenset(
-    [
-        "n",
-        "no",
-        "nro",
-        "nros",
-        "num",
-        "nums",
-        "numero",
-        "numeros",
-        "number",
-        "numbers",
-        "nr",
-        "nos",
-        "o",
-        "os",
-    ]
-)
-_JOIN = frozenset(["y", "e", "and", "et", "o", "u", "or", "ou"])
-_ARTICLE = frozenset(["la", "las", "les", "the", "los", "as", "a", "el"])
-_KIND = frozenset(["organica", "general", "marco", "especial", "penal", "nacional", "peruana"])
-_DRAFT = frozenset(
-    ["proyecto", "projeto", "projet", "anteproyecto", "propuesta", "proposicion", "proposta"]
-)
-_OTHER = frozenset(["decreto", "decretos", "decree", "by", "bill", "bills"])
-_DECREE = frozenset(
-    ["decreto", "decretos", "decree", "decrees", "decret", "decrets", "dleg", "leg"]
-)
-_OF_DECREE = frozenset(
-    [
-        "legislativo",
-        "legislativos",
-        "supremo",
-        "supremos",
-        "urgencia",
-        "de",
-        "ley",
-        "lei",
-        "loi",
-        "law",
-        "legislative",
-        "supreme",
-        "emergency",
-        "executivo",
-        "executive",
-        "presidencial",
-        "presidential",
-    ]
-)
-_BILL = frozenset(
-    ["proyecto", "proyectos", "projeto", "projetos", "projet", "projets", "bill", "bills"]
-)
-_OF_BILL = frozenset(["de", "ley", "lei", "loi", "house", "senate"])
-_TO_NUMBER = re.compile(r"[\s#(\[\"“«'‘’\u200b]*|[-–—]")
-_TO_SIGN = re.compile(r"[\s#(\[\"“«'‘’,\u200b-]*")
-_AFTER_SIGN = re.compile(r"[\s.°ºª:#\u200b-]*")
-_IN_LIST = re.compile(r"\s*[,;]?\s*\)?")
-_GROUP = re.compile(r"[.,'’ \u00a0\u2007\u2009\u202f]|&nbsp;|&#160;")
+_TO_NUMBER = re.compile(r"[\s#(\[\"“«'‘’*_]*|[-–—]")
+_TO_SIGN = re.compile(r"[\s#(\[\"“«'‘’,*_:-]*")
+_AFTER_SIGN = re.compile(r"[\s.°ºª:#–—-]*")
+_COMMA = re.compile(r"\s*[,;]?\s*")
+_BETWEEN = re.compile(r"[\s,;]*|\s*[&+/]\s*|[-–]")
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_GROUP = re.compile(r"[.,'’ \u00a0\u2007\u2009\u202f]")
+_SENTENCE = re.compile(r"[.;:!?()]")
 _BEFORE_BRACKET = 12
+_BEFORE_SIGN = 10
+_USUAL, _WHOLE = 5, 4
+"""How many digits a law's number has, and has at least where little else says that it is one."""
 _NEAR = 4
 _DIGIT = re.compile(r"\d")
 _BEHIND, _REACH, _LIST = 100, 400, 100
@@ -94,9 +46,9 @@ class _Kind:
 
 CITED = ("law", "decree", "bill")
 _KINDS = {
-    "law": _Kind(heads=_LAW, between=_KIND),
-    "decree": _Kind(heads=_DECREE, between=_OF_DECREE, dated=True),
-    "bill": _Kind(heads=_BILL, between=_OF_BILL, dated=True),
+    "law": _Kind(heads=known.LAW, between=known.KIND),
+    "decree": _Kind(heads=known.DECREE, between=known.OF_DECREE, dated=True),
+    "bill": _Kind(heads=known.BILL, between=known.OF_BILL, dated=True),
 }
 
 
@@ -166,10 +118,16 @@ class _Reader:
 
     def all_cited(self) -> Iterator[Citation]:
         """Yield what is cited, from each word that names it on."""
+        named = False
         for at, word in enumerate(self._words):
+            found: list[_Cited] = []
             if word in self._kind.heads and self._is_named(at):
-                for number, first, last in self._cited(at):
-                    yield Citation(number, self._folded.start(first), self._folded.end(last))
+                found = self._cited(at)
+                named = self._kind.heads is known.LAW
+            elif named and word == "la":
+                found = self._called_back(at)
+            for number, first, last in found:
+                yield Citation(number, self._folded.start(first), self._folded.end(last))
 
     def _is_named(self, at: int) -> bool:
         """Tell whether the word at *at* names what is looked for: no draft or by-law for a law."""
@@ -177,14 +135,14 @@ class _Reader:
             return False
         if self._words[at] == "leg":
             return at > 0 and self._words[at - 1] == "d"
-        if self._kind.heads is not _LAW:
+        if self._kind.heads is not known.LAW:
             return True
         before = [
             word
             for word in self._words[max(0, at - 4) : at]
-            if word not in _ARTICLE | {"de", "of", "do"}
+            if word not in known.ARTICLE | {"de", "of", "do"}
         ]
-        return not before or (before[-1] not in _OTHER and before[-1] not in _DRAFT)
+        return not before or (before[-1] not in known.OTHER and before[-1] not in known.DRAFT)
 
     def _cited(self, at: int) -> list[_Cited]:
         """Return the laws that are cited from the law word at *at* on."""
@@ -193,10 +151,15 @@ class _Reader:
         start = self._to_number(at)
         while start is not None and (read := self._number(start)):
             number, last = read
+            if self._counts(last, known.MEASURED if last == start else known.COUNTED):
+                break
             first = at if not found and start - at <= _NEAR else start
             found.append((number, first, last))
-            start = self._next_in_list(last, several=several)
-        return found or (self._in_brackets(at) if self._kind.heads is _LAW else [])
+            listed = several or len(number) >= _WHOLE
+            start = self._next_in_list(last, several=several) if listed else None
+        if found or self._kind.heads is not known.LAW:
+            return found
+        return self._in_brackets(at) or self._behind_its_subject(at)
 
     def _to_number(self, at: int) -> int | None:
         """Return where the number after the law word at *at* begins."""
@@ -209,12 +172,14 @@ class _Reader:
     def _past_signs(self, here: int, gap: re.Pattern[str]) -> int | None:
         signed = False
         while here < len(self._words):
-            allowed = _AFTER_SIGN if signed else _TO_SIGN if self._words[here] in _SIGN else gap
+            allowed = (
+                _AFTER_SIGN if signed else _TO_SIGN if self._words[here] in known.SIGN else gap
+            )
             if not allowed.fullmatch(self._gap(here - 1)):
                 return None
             if self._words[here].isdecimal():
                 return here
-            if self._words[here] not in _SIGN:
+            if self._words[here] not in known.SIGN:
                 return None
             signed = True
             here += 1
@@ -230,11 +195,21 @@ class _Reader:
                 number += self._words[last]
         elif self._continues(last, ".") or self._continues(last, ","):
             return None
-        after = self._gap(last)
-        glued = last + 1 < len(self._words) and self._words[last + 1].isdecimal()
-        if glued and after in {"-", "–", "/", "‑"} and not self._kind.dated:
+        if self._goes_on(last) and not self._kind.dated:
             return None
         return number.lstrip("0") or "0", last
+
+    def _goes_on(self, last: int) -> bool:
+        """Tell whether the number that ends at *last* is part of something longer: 32108-2024, 32108B."""
+        after = self._gap(last)
+        follows = self._words[last + 1] if last + 1 < len(self._words) else ""
+        if follows.isdecimal():
+            return after in {"-", "–", "/", "‑"} and not self._both_whole(last)
+        return after.startswith("%") or (len(follows) == 1 and after in {"", "-", "‑"})
+
+    def _both_whole(self, last: int) -> bool:
+        """Tell whether two numbers of a law's length stand side by side: leyes 32107/32108."""
+        return len(self._words[last]) == len(self._words[last + 1]) == _USUAL
 
     def _continues(self, last: int, separator: str) -> bool:
         return (
@@ -246,41 +221,79 @@ class _Reader:
         )
 
     def _next_in_list(self, last: int, *, several: bool) -> int | None:
-        """Return where the next number of a list of laws begins: "…, 32107 y la 32108".
+        """Return where the next number of a list of laws begins: "…, 32107 (plazos) y la 32108".
 
         After one law ("Ley 30077, 32108 firmas"), a number that only a comma
         joins and that a word follows counts something else.
         """
+        last = self._past_remark(last) if several else last
         here = last + 1
-        joined = "," in self._gap(last) or ";" in self._gap(last)
-        if here >= len(self._words) or not _IN_LIST.fullmatch(self._gap(last)):
+        gap = self._gap(last).rpartition(")")[2]
+        if here >= len(self._words) or not (_BETWEEN if several else _COMMA).fullmatch(gap):
             return None
+        joined = bool(gap.strip())
         by_word = False
-        while here < len(self._words) and self._words[here] in _JOIN | _ARTICLE:
+        while here < len(self._words) and self._words[here] in known.JOIN | known.ARTICLE:
             by_word = True
-            joined = joined or self._words[here] in _JOIN
+            joined = joined or self._words[here] in known.JOIN
             if not self._gap(here).isspace():
                 return None
             here += 1
-        start = self._past_signs(here, re.compile(r"\s*[,;]?\s*")) if joined else None
-        if start is None:
-            return None
-        read = self._number(start)
-        if read is None or len(read[0]) < 4:
+        between = _BETWEEN if several and not by_word else _COMMA
+        start = self._past_signs(here, between) if joined else None
+        read = self._number(start) if start is not None else None
+        if read is None or len(read[0]) < _WHOLE or self._counts(read[1], known.COUNTED):
             return None
         return start if several or by_word or not self._counts(read[1]) else None
 
-    def _counts(self, at: int) -> bool:
-        """Tell whether the number that ends at *at* counts what the next word names."""
+    def _past_remark(self, last: int) -> int:
+        """Return the last word of a remark in brackets behind the word at *last*, or that itself."""
+        if self._gap(last).strip() != "(":
+            return last
+        inside = range(last + 1, min(last + _BEFORE_BRACKET, len(self._words)))
+        return next((here for here in inside if self._gap(here).lstrip().startswith(")")), last)
+
+    def _counts(self, at: int, what: frozenset[str] | None = None) -> bool:
+        """Tell whether the number that ends at *at* counts what the next word names.
+
+        That is any word but one of a list, or one of *what*.
+        """
         if at + 1 >= len(self._words) or not self._gap(at).isspace():
             return False
-        return self._words[at + 1] not in _JOIN and not self._words[at + 1].isdecimal()
+        follows = self._words[at + 1]
+        if what is not None:
+            return follows in what
+        return follows not in known.JOIN and not follows.isdecimal()
+
+    def _called_back(self, at: int) -> list[_Cited]:
+        """Return the law that "la 32108" means, at *at*, where a law was named before."""
+        follows = at + 1 < len(self._words) and self._words[at + 1].isdecimal()
+        read = self._number(at + 1) if follows and self._gap(at).isspace() else None
+        if read is None or len(read[0]) < _USUAL or self._counts(read[1], known.COUNTED):
+            return []
+        return [(read[0], at + 1, read[1])]
+
+    def _behind_its_subject(self, at: int) -> list[_Cited]:
+        """Return the law whose number follows what it is about: "Ley de Crimen Organizado N.° 32108"."""
+        words = self._words
+        if at + 1 >= len(words) or words[at + 1] not in known.SUBJECT:
+            return []
+        for here in range(at + 1, min(at + _BEFORE_SIGN, len(words))):
+            if _SENTENCE.search(self._gap(here - 1)) or words[here] in known.PAPERS:
+                return []
+            if words[here] not in known.SIGN | known.CALLED:
+                continue
+            start = self._past_signs(here + (words[here] in known.CALLED), _TO_NUMBER)
+            read = self._number(start) if start is not None else None
+            if start is not None and read and len(read[0]) >= _WHOLE:
+                return [] if self._counts(read[1], known.COUNTED) else [(read[0], start, read[1])]
+        return []
 
     def _in_brackets(self, at: int) -> list[_Cited]:
         """Return the law whose number follows the law's name in brackets: "Ley de … (32108)"."""
         for here in range(at + 1, min(at + _BEFORE_BRACKET, len(self._words))):
             gap = self._gap(here - 1)
-            if re.search(r"[.;!?]\s", gap) or self._words[here] in _LAW | _DRAFT | _OTHER:
+            if re.search(r"[.;!?]\s", gap) or self._words[here] in known.ANOTHER:
                 return []
             if not gap.rstrip().endswith("(") or gap.count("(") != 1:
                 continue
@@ -298,4 +311,5 @@ class _Reader:
     def _gap(self, at: int) -> str:
         """Return what stands between the word at *at* and the next."""
         end = self._folded.start(at + 1) if at + 1 < len(self._words) else len(self._text)
-        return self._text[self._folded.end(at) : end].replace("\u00ad", "").replace("\ufeff", "")
+        gap = self._text[self._folded.end(at) : end]
+        return gap if gap == " " else _UNSEEN.sub("", html.unescape(html.unescape(gap)))
