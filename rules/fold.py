@@ -372,6 +372,18 @@ def _without_addresses(text: str) -> str:
     return _ADDRESS.sub(lambda address: " " * len(address[0]), text)
 
 
+def as_written(text: str) -> str:
+    """Return *text* with its case and accents, but entities read and what no reader sees gone.
+
+    >>> as_written("A\u00adPEC\u00a0&oacute;")
+    'APEC ó'
+    """
+    if text.isascii() and text.isalnum():
+        return text
+    seen = "".join(char for char in html.unescape(html.unescape(text)) if char not in _INVISIBLE)
+    return unicodedata.normalize("NFC", " ".join(seen.split()))
+
+
 @dataclass(frozen=True, slots=True)
 class Plain:
     """A text without accents and invisible characters, for regexes; *places* lead back.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -12,7 +11,7 @@ from itertools import accumulate, compress
 import msgspec
 
 from rules.entry import Entry
-from rules.fold import Folded, Plain, fold, plain, words_in
+from rules.fold import Folded, Plain, as_written, fold, plain, words_in
 from rules.law import Citation, citations
 from rules.match import Because
 from rules.query import FIELDS, And, Count, Near, Node, Not, Or, Term, print_query
@@ -125,11 +124,11 @@ class Field:
 
     def _exact(self, term: Term) -> list[tuple[int, int]]:
         """Return where the folded words stand, and are written as the term is."""
-        text = unicodedata.normalize("NFC", term.text)
+        text = as_written(term.text)
         return [
             (start, end)
             for start, end in self.folded.places_of(term.words)
-            if unicodedata.normalize("NFC", self.text[start:end]) == text
+            if as_written(self.text[start:end]) == text
         ]
 
 
@@ -196,24 +195,30 @@ class Page:
         return self._hits[term]
 
     def _lacks(self, term: Term) -> bool:
-        """Tell whether the words of the text, where they are known, leave *term* no place."""
-        known = self._words.get("")
+        """Tell whether the words of the text leave *term* no place; where few are asked, they stay uncut."""
+        if term.field not in _IN_TEXT or not (term.kind in _LITERAL or term.kind == "forms"):
+            return False
+        if "" not in self._words:
+            self._asked += 1
+            if self._asked < _FEW:
+                return False
+        known = self.words("")
         return (
-            known is not None
-            and term.kind in _LITERAL
-            and term.field in _IN_TEXT
-            and not known.issuperset(term.words)
+            known.isdisjoint(term.words)
+            if term.kind == "forms"
+            else not known.issuperset(term.words)
         )
 
     def _found(self, term: Term) -> list[Hit]:
-        label = print_query(term)
         fields = map(self._fields.get, _SEARCHED.get(term.field, (term.field,)))
-        return [
-            Hit(field.rank, start, end, label)
+        places = [
+            (field.rank, start, end)
             for field in fields
             if field is not None
             for start, end in field.places(term)
         ]
+        label = print_query(term) if places else ""
+        return [Hit(*place, label) for place in places]
 
     def folded(self, rank: int) -> Folded:
         """Return the folded text of the field of that rank."""
@@ -277,12 +282,15 @@ Spanned = tuple[int, int, int, Hit]
 
 def _sides(node: Near, page: Page) -> tuple[list[Spanned], list[Spanned]]:
     """Return the hits of both sides, in their order."""
+    found: list[list[Hit]] = []
+    for side in (node.left, node.right):
+        hits = judge(side, page)
+        if hits is None:
+            return [], []
+        found.append(hits)
     left, right = (
-        sorted(
-            (hit.rank, *page.folded(hit.rank).span(hit.start, hit.end), hit)
-            for hit in judge(side, page) or ()
-        )
-        for side in (node.left, node.right)
+        sorted((hit.rank, *page.folded(hit.rank).span(hit.start, hit.end), hit) for hit in hits)
+        for hits in found
     )
     return left, right
 
