@@ -184,6 +184,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Return a connection to the first address of *host* that takes one; or OutgoingError."""
+        if not 0 < port < 65536:
+            raise OutgoingError("address", f"{host} is refused: there is no port {port}")
         if not self._allow_private and port not in self._ports:
             raise OutgoingError(
                 "denied",

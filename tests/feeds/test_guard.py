@@ -195,6 +195,15 @@ async def test_only_the_ports_of_the_web_are_connected_to() -> None:
     await outgoing.aclose()
 
 
+@pytest.mark.parametrize("port", [65536, 99999])
+@in_loop
+async def test_a_port_that_cannot_be_is_refused(port: int) -> None:
+    outgoing = Outgoing("test")
+    with pytest.raises(OutgoingError, match=f"no port {port}"):
+        await outgoing.get(f"http://127.0.0.1:{port}/", allow_private=True)
+    await outgoing.aclose()
+
+
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 64 + ".invalid"])
 @in_loop
 async def test_a_name_without_an_address_says_so(host: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -375,33 +374,6 @@ async def test_a_rule_that_is_removed_takes_its_feed_along_and_keeps_its_matches
         assert "extortion" not in app.state.catalogue.feeds
         assert "extortion" in app.state.catalogue.retired
         assert titles(app, "extortion") == ["Extorsión"]
-
-
-@in_loop
-async def test_a_document_that_takes_too_long_costs_its_child_alone(tmp_path: Path) -> None:
-    from watcher.parse import ParseError
-    from watcher.readers import Readers
-
-    readers = Readers(workers=1, seconds=1.0)
-    try:
-        with pytest.raises(ParseError, match="took more than 1 s"):
-            await readers.call(_spin)
-        with pytest.raises(ParseError, match="too much memory"):
-            await readers.call(_swell)
-        with pytest.raises(ParseError, match="too much memory"):
-            await readers.call(os._exit, 1)
-        assert await readers.call(sum, [1, 2]) == 3
-    finally:
-        readers.close()
-
-
-def _spin() -> None:
-    while True:
-        pass
-
-
-def _swell() -> int:
-    return len(bytearray(1 << 33))
 
 
 def test_the_health_of_a_desk_names_what_is_wrong(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -61,7 +62,10 @@ async def polled(app: App, names: Sequence[str], *, due_only: bool) -> list[Poll
             return await app.poller.poll(wanted, due_only=due_only)
 
     tasks = [asyncio.create_task(one(wanted)) for wanted in names]
-    found = [await task for task in progress(asyncio.as_completed(tasks), "polling", len(tasks))]
+    for done in progress(asyncio.as_completed(tasks), "polling", len(tasks)):
+        with suppress(Exception):  # raised below, when all the others have had their turn
+            await done
+    found = [task.result() for task in tasks]
     return sorted(filter(None, found), key=lambda one: one.source)
 
 

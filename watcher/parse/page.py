@@ -1,12 +1,12 @@
-"""Takes the main text out of a web page with trafilatura: its only room."""
+"""Takes the main text out of a web page with trafilatura: its only room.
+
+It is imported where it is needed: in the child processes, not in the desk's own.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-
-import trafilatura
-from trafilatura.settings import Document as Extracted
 
 from rules import Entry
 from watcher.links import canonical
@@ -28,6 +28,9 @@ def parse_page(document: Document) -> tuple[Entry, ...]:
 
     Raise ParseError where there is no readable text.
     """
+    import trafilatura
+    from trafilatura.settings import Document as Extracted
+
     found = trafilatura.bare_extraction(
         decoded(document), url=document.address, include_comments=False, with_metadata=True
     )
@@ -50,6 +53,8 @@ def article_text(document: Document) -> str:
     """Return the main text of the linked article in *document*, or "" where there is none."""
     if not is_page(document):
         return ""
+    import trafilatura
+
     return mended(trafilatura.extract(decoded(document), include_comments=False) or "").strip()
 
 
