@@ -15,7 +15,6 @@ from feeds.address import LIVE, Part
 from feeds.catalogue import HEALTH, Catalogue
 from feeds.pages import REVISIONS, Pages, Topic, counted, first_day
 from feeds.shelf import RENDERERS, Shelf
-from store import Published
 from store.database import Database
 
 MANIFEST = ".tocsin-site.json"
@@ -46,17 +45,20 @@ def publish(database: Database, catalogue: Catalogue, out: Path, now: datetime) 
     try:
         out.mkdir(parents=True, exist_ok=True)
         before = _manifest(out)
-        files = dict(chain(_documents(database, catalogue, now), _pages(database, catalogue, now)))
-        changed = [_write(out / name, body) for name, body in files.items()]
-        removed = [_remove(out, name) for name in sorted(before - files.keys())]
+        files: set[str] = set()
+        changed = 0
+        for name, body in chain(
+            _documents(database, catalogue, now), _pages(database, catalogue, now)
+        ):
+            files.add(name)
+            changed += _write(out / name, body)
+        removed = sum(_remove(out, name) for name in sorted(before - files))
         _write(out / MANIFEST, json.dumps(sorted(files), indent=0).encode())
     except OSError as error:
         raise PublishError(
             f"{error.filename or out} cannot be written: {error.strerror}"
         ) from error
-    return Written(
-        written=sum(changed), unchanged=len(changed) - sum(changed), removed=sum(removed)
-    )
+    return Written(written=changed, unchanged=len(files) - changed, removed=removed)
 
 
 def _pages(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[tuple[str, bytes]]:
@@ -64,18 +66,20 @@ def _pages(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
     pages = Pages(catalogue, static=True)
     counts = database.match_counts()
     topics = []
-    shown: dict[str, Published] = {}
     for feed in catalogue.feeds.values():
         matches = database.published(feed.rules, LIVE)
         count = counted(feed, counts)
         yield f"topics/{feed.name}/index.html", _bytes(pages.topic(feed, matches, count))
-        shown.update((match.id, match) for match in matches)
         if feed.name != "all":
             topics.append(Topic(feed=feed, count=count, latest=matches[:_LATEST]))
-    for match in shown.values():
-        states = database.revisions(match.entry_id, REVISIONS)
-        page = pages.match(match, database.matches_of(match.entry_id), states)
-        yield f"matches/{match.id}/index.html", _bytes(page)
+    done: set[str] = set()
+    for _, span in Shelf(database, lambda: now).parts(catalogue.feeds["all"], now):
+        for match in span.matches:
+            if match.id not in done:
+                done.add(match.id)
+                states = database.revisions(match.entry_id, REVISIONS)
+                page = pages.match(match, database.matches_of(match.entry_id), states)
+                yield f"matches/{match.id}/index.html", _bytes(page)
     yield "index.html", _bytes(pages.home(topics))
     yield (
         "sources/index.html",
@@ -94,7 +98,7 @@ def _documents(
     shelf = Shelf(database, lambda: now)
     parts = [Part(name=HEALTH)]
     for feed in catalogue.feeds.values():
-        parts.extend(shelf.parts(feed, now))
+        parts.extend(part for part, _ in shelf.parts(feed, now))
     names = [part.path(ending) for part in parts for ending in RENDERERS]
     for name in (*names, "feeds.opml", "static/site.css", "static/feed.css"):
         document = shelf.document(catalogue, f"/{name}")
@@ -119,7 +123,10 @@ def _manifest(out: Path) -> set[str]:
 
 
 def _write(path: Path, body: bytes) -> bool:
-    """Write *body* so that a reader sees the old file or the new one; tell whether it changed."""
+    """Write *body* so that a reader sees the old file or the new one; tell whether it changed.
+
+    It need not be on the disk at once: what a power cut spoils, the next publication mends.
+    """
     if path.is_file() and path.read_bytes() == body:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,8 +134,6 @@ def _write(path: Path, body: bytes) -> bool:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:

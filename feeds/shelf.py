@@ -206,20 +206,19 @@ class Shelf:
         is_first = span.matches and span.matches[0].matched_at + _MICROSECOND == part.until
         return span if is_first else None
 
-    def parts(self, feed: Feed, now: datetime) -> Iterator[Part]:
-        """Yield every part of *feed*: its live end, what leads back from there, and each month."""
+    def parts(self, feed: Feed, now: datetime) -> Iterator[tuple[Part, Span]]:
+        """Yield every part of *feed* with its matches: what leads back, first the live end, and each month."""
         part: Part | None = Part(name=feed.name)
         months: list[datetime] = []
         while part and (span := self.span(feed, part, now)):
             if not part.is_month:
-                yield part
+                yield part, span
             months.extend(match.matched_at for match in span.matches)
             part = previous(part, span)
-        if months:
-            part = Part.month(feed.name, min(months))
-            while part.since and part.until and part.since <= now:
-                yield part
-                part = Part.month(feed.name, part.until)
+        part = Part.month(feed.name, min(months)) if months else None
+        while part and part.until and (span := self.span(feed, part, now)):
+            yield part, span
+            part = Part.month(feed.name, part.until)
 
     def _keep(self, key: tuple[str, str], kept: _Kept) -> None:
         with self._lock:
