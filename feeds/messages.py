@@ -42,7 +42,7 @@ _OURS = {
     ),
     "digest": (
         "digest",
-        "{{ count }} {{ 'alert' if count == 1 else 'alerts' }}{{ because_of[reason] }}",
+        "{{ summed_up[reason].format(count, 'alert' if count == 1 else 'alerts') }}",
     ),
     "source.failing": ("source", "Source in trouble: {{ source.name }}"),
     "source.recovered": ("source", "Source well again: {{ source.name }}"),
@@ -50,11 +50,11 @@ _OURS = {
 }
 """The template of the body and the title of each event; others are written out key by key."""
 
-_BECAUSE_OF = {
-    "digest": "",
-    "quiet": " from the quiet hours",
-    "at_most": " more",
-    "silence": " while it was silenced",
+_SUMMED_UP = {
+    "digest": "{} {}",
+    "quiet": "{} {} from the quiet hours",
+    "at_most": "{} more {}",
+    "silence": "{} {} while it was silenced",
 }
 _MARKS = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)")
 
@@ -160,7 +160,7 @@ def _context(event: Mapping[str, Any], most: int) -> dict[str, Any]:
         "timestamp": event["timestamp"],
         "data": data,
         "most": most,
-        "because_of": _BECAUSE_OF,
+        "summed_up": _SUMMED_UP,
     }
 
 

@@ -6,7 +6,7 @@ from rules.book import RuleBook
 from rules.entry import Entry
 from rules.match import Because, Match
 from rules.problems import DeskError, Problem, RuleError
-from rules.rule import Example, Rule
+from rules.rule import Escalation, Example, Rule
 from rules.ruleset import RuleSet
 from rules.starter import library_files
 
@@ -14,6 +14,7 @@ __all__ = [
     "Because",
     "DeskError",
     "Entry",
+    "Escalation",
     "Example",
     "Match",
     "Problem",

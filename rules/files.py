@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from rules.entry import Entry
@@ -11,7 +12,7 @@ from rules.forms import LANGUAGES
 from rules.language import QueryError, parse_query
 from rules.problems import DeskError, Problem, RuleError
 from rules.query import Node
-from rules.rule import Example, Rule
+from rules.rule import Escalation, Example, Rule
 from rules.visible import visible_text
 from rules.yamldoc import Document, Path, closest, read_yaml
 
@@ -20,6 +21,11 @@ _TAKEN = frozenset({"all", "health"})
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RULE_KEYS = ("id", "title", "query", "languages", "sources", "tags", "notify", "tests")
+_WITHIN = re.compile(r"(\d{1,6})\s*([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_MOST_SOURCES = 100
+_LONGEST_WITHIN = timedelta(days=30)
+_ESCALATION_HINT = "write newsroom, or {endpoint: chief, when: {sources: 3, within: 6h}}"
 _EXAMPLE_KEYS = ("title", "summary", "text", "html", "url", "author", "source", "lang")
 
 
@@ -90,7 +96,8 @@ class _Reader:
         if not isinstance(title, str) or not title.strip():
             self._refuse((*path, "title"), "R105", "the title must be a text", "put it into quotes")
             title = ""
-        tags, notify = self._texts((*path, "tags"), item), self._texts((*path, "notify"), item)
+        tags = self._texts((*path, "tags"), item)
+        notify, escalations = self._notify((*path, "notify"), item)
         if identity is None or tree is None:
             return None
         return Rule(
@@ -100,12 +107,62 @@ class _Reader:
             tree=tree,
             tags=tags,
             notify=notify,
+            escalations=escalations,
             only=only,
             except_=except_,
             tests=tests,
             places=self._places,
             path=path,
         )
+
+    def _notify(
+        self, path: Path, item: Mapping[str, Any]
+    ) -> tuple[tuple[str, ...], dict[str, Escalation]]:
+        """Return the endpoints of a rule, and when those are told that are not told of all."""
+        values = item.get("notify")
+        names: list[str] = []
+        escalations: dict[str, Escalation] = {}
+        if values is not None and not isinstance(values, list):
+            self._refuse(path, "R109", "`notify` is a list of endpoints", "notify: [newsroom]")
+        for index, value in enumerate(values if isinstance(values, list) else []):
+            at = (*path, index)
+            name = value.get("endpoint") if isinstance(value, dict) else value
+            if not isinstance(name, str) or not name:
+                self._refuse(at, "R109", "an endpoint is named here", _ESCALATION_HINT)
+                continue
+            if name in names:
+                message = f"the endpoint `{name}` is there twice"
+                self._refuse(at, "R112", message, "name each endpoint once")
+                continue
+            names.append(name)
+            if isinstance(value, dict) and (when := self._escalation(at, value)):
+                escalations[name] = when
+        return tuple(names), escalations
+
+    def _escalation(self, path: Path, value: Mapping[str, Any]) -> Escalation | None:
+        """Return when an endpoint is told; None where its description is wrong."""
+        self._known(path, value, ("endpoint", "when"))
+        when = value.get("when")
+        at = (*path, "when")
+        if not isinstance(when, dict):
+            where = at if "when" in value else path
+            self._refuse(where, "R112", "`when` says from how many sources on", _ESCALATION_HINT)
+            return None
+        self._known(at, when, ("sources", "within"))
+        sources, within = when.get("sources"), when.get("within")
+        written = _WITHIN.fullmatch(within.strip()) if isinstance(within, str) else None
+        length = timedelta(**{_UNITS[written[2]]: int(written[1])}) if written else timedelta()
+        if type(sources) is not int or not 2 <= sources <= _MOST_SOURCES:
+            message = f"`sources` is a number from 2 to {_MOST_SOURCES}"
+            place = (*at, "sources") if "sources" in when else at
+            self._refuse(place, "R112", message, _ESCALATION_HINT)
+        elif not timedelta() < length <= _LONGEST_WITHIN:
+            place = (*at, "within") if "within" in when else at
+            message = "`within` is a length of time, up to 30 days"
+            self._refuse(place, "R112", message, "write a number and m, h or d: within: 6h")
+        else:
+            return Escalation(sources=sources, within=length)
+        return None
 
     def _identity(self, path: Path, item: Mapping[str, Any]) -> str | None:
         identity = item.get("id")

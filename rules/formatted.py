@@ -61,7 +61,10 @@ def _cannot(file: str) -> RuleError:
 
 
 def _said(rules: tuple[Rule, ...]) -> list[tuple[object, ...]]:
-    return [(r.id, r.title, r.tree, r.tags, r.notify, r.only, r.except_, r.tests) for r in rules]
+    return [
+        (r.id, r.title, r.tree, r.tags, r.notify, r.escalations, r.only, r.except_, r.tests)
+        for r in rules
+    ]
 
 
 def _comments(text: str) -> Counter[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from functools import cached_property
 
 import msgspec
@@ -25,11 +26,18 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     todo: bool = False
 
 
+class Escalation(msgspec.Struct, frozen=True, kw_only=True):
+    """When an endpoint is told of a rule's matches: so many sources had some *within* a while."""
+
+    sources: int
+    within: timedelta
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A named question about an entry, with its query, its examples and its routing.
 
     *only* None means every source. *notify* names the endpoints that hear of
-    its matches. *places* lead from *path* to line and column of its file.
+    its matches, and *escalations* say of some of them when they do. *places* lead from *path* to line and column of its file.
     """
 
     id: str
@@ -38,6 +46,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     tree: Node
     tags: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
+    escalations: dict[str, Escalation] = {}
     only: tuple[str, ...] | None = None
     except_: tuple[str, ...] = ()
     tests: tuple[Example, ...] = ()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlmodel import Session
 
-from store import archive, events, outbox
-from store.nouns import Committed, Poll, match_id
+from store import archive, escalation, events, outbox
+from store.nouns import Committed, Owed, Poll, match_id
 
 
 def write(session: Session, poll: Poll) -> Committed:
     """Store all that *poll* brings, beside what it leaves its source as; return what that came to."""
-    told = archive.told_before(session, poll.source, poll.judged, poll.owed)
+    told = archive.told_before(session, poll.source, poll.judged, _certain(poll.owed))
     recorder = archive.Recorder(session, poll.at)
     new = recorder.entries(poll.judged)
     recorder.linked(poll.linked)
@@ -26,6 +28,7 @@ def write(session: Session, poll: Poll) -> Committed:
     wanted = [one for one in poll.owed if one.match not in told]
     owed = outbox.owe(session, wanted, numbers, poll.at)
     rung = [delivery.endpoint for delivery in owed if delivery.state == "due"]
+    rung += escalation.raised(session, [one for one in wanted if one.when], poll.at)
     for event in poll.events:
         events.note(session, event)
     session.flush()  # the next poll of the same transaction asks for free instants
@@ -35,3 +38,8 @@ def write(session: Session, poll: Poll) -> Committed:
         matched=matched,
         endpoints=tuple(dict.fromkeys(rung)),
     )
+
+
+def _certain(owed: Sequence[Owed]) -> list[Owed]:
+    """Return what is told in any case: who may be spared is no reason to tell of a copy."""
+    return [one for one in owed if one.when is None]

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from rules import Match
 from store import (
     archive,
+    bundles,
     commits,
     events,
     hubs,
@@ -19,6 +20,7 @@ from store import (
     windows,
 )
 from store.engine import Engine, StoreBusyError, StoreError, opened
+from store.holding import AT_WILL, Holding
 from store.nouns import (
     Claim,
     Committed,
@@ -36,6 +38,7 @@ from store.nouns import (
     Published,
     Revision,
     Settled,
+    Silence,
     Source,
     SourceSpec,
     Span,
@@ -449,11 +452,47 @@ class Database:
             return outbox.owe(session, owed, {}, now)
 
     def claim_deliveries(
-        self, endpoint: str, now: datetime, lease: timedelta, limit: int
+        self,
+        endpoint: str,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        *,
+        holding: Holding = AT_WILL,
+        render: bundles.Render | None = None,
     ) -> tuple[Delivery, ...]:
-        """Return up to *limit* deliveries that the caller alone may send until the lease ends."""
+        """Return up to *limit* deliveries that the caller alone may send until the lease ends.
+
+        In the same transaction, *holding* and silences decide what waits, and what
+        waited long enough is made into digests, which *render* writes; without it,
+        nothing waits.
+        """
         with self._engine.writing() as session:
-            return outbox.claim(session, endpoint, now, lease, limit)
+            return outbox.claim(
+                session, endpoint, now, lease, limit, holding=holding, render=render
+            )
+
+    def expect_digests(self, digests: Mapping[str, datetime]) -> None:
+        """Note when digests are due that come without news too; other endpoints have none."""
+        with self._engine.writing() as session:
+            bundles.expect(session, digests)
+
+    def silence(
+        self, endpoint: str, rule: str, reason: str, now: datetime, until: datetime
+    ) -> Silence | None:
+        """Silence an endpoint, or one rule for it, until then; None for no such endpoint."""
+        with self._engine.writing() as session:
+            return bundles.silence(session, endpoint, rule, reason, now, until)
+
+    def silences(self) -> tuple[Silence, ...]:
+        """Return every silence, the latest first."""
+        with self._engine.reading() as session:
+            return bundles.silences(session)
+
+    def end_silence(self, identity: str, now: datetime) -> Silence | None:
+        """End a silence, and sum up what it held back; None for no such one."""
+        with self._engine.writing() as session:
+            return bundles.end_silence(session, identity, now)
 
     def release_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Give up the claims on *deliveries*; they are as due as before."""

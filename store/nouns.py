@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from rules import Because, Entry, Match
+from rules import Because, Entry, Escalation, Match
 from store.holding import AT_WILL, Holding, Why
 
 JSON_TYPE = "application/json"
@@ -252,7 +252,8 @@ class Owed:
     given, the store writes the match's sequence number into
     `payload["data"]["seq"]` before it freezes the bytes. Where *body* is given,
     those bytes are sent, and *payload* is not looked at. *content_type* and
-    *headers* go with every try.
+    *headers* go with every try. Where *when* is given, it is due only with the
+    source that makes it enough; until then the endpoint is spared.
     """
 
     id: str
@@ -260,6 +261,7 @@ class Owed:
     event: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     match: str = ""
+    when: Escalation | None = None
     body: bytes | None = None
     content_type: str = JSON_TYPE
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -548,9 +550,10 @@ class Endpoint:
     held: int = 0
     delivered: int = 0
     failed: int = 0
+    waiting: int = 0
 
 
-DeliveryState = Literal["due", "delivered", "held", "failed"]
+DeliveryState = Literal["due", "delivered", "held", "failed", "waiting", "bundled", "spared"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -572,7 +575,10 @@ class Delivery:
     *content_type* and *headers*, lower-case names, go with it in every try.
 
     state: due (will be tried at *due*), delivered, held (the endpoint is disabled,
-    or takes nothing at all), failed (every try was used, though others arrived).
+    or takes nothing at all), failed (every try was used, though others arrived),
+    waiting (for the bundle that closes at *due*, because of *why*), bundled (the
+    delivery *bundle* tells of it), spared (its rule asks for more sources before it
+    tells this endpoint).
     """
 
     id: str
@@ -589,6 +595,8 @@ class Delivery:
     token: str = ""
     delivered_at: datetime | None = None
     error: str = ""
+    why: str = ""
+    bundle: str = ""
     log: tuple[Attempt, ...] = ()
 
 

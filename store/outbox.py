@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,8 @@ from sqlalchemy import func
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select, update
 
-from store import events, receivers, values
+from store import bundles, escalation, events, receivers, values
+from store.holding import Holding
 from store.nouns import (
     Attempt,
     Delivery,
@@ -26,6 +26,9 @@ from store.nouns import (
 )
 from store.rows import AttemptRow, DeliveryRow, EndpointRow
 from store.standing import after, is_broken
+
+_NOT_ALONE = ("waiting", "bundled", "spared")
+"""States of deliveries that another one told of, or will, or of which nobody is told."""
 
 
 def owe(
@@ -55,7 +58,8 @@ def owe(
                 body=one.body or _frozen(one.payload, numbers.get(one.match)),
                 content_type=one.content_type,
                 headers=dict(one.headers),
-                state="held" if disabled else "due",
+                state="spared" if one.when else "held" if disabled else "due",
+                why=escalation.SPARED if one.when else "",
                 error=f"the endpoint is disabled: {disabled}" if disabled else "",
                 created_at=now,
                 due=now,
@@ -73,19 +77,30 @@ def _frozen(payload: Mapping[str, Any], seq: int | None) -> bytes:
     tree = values.storable_tree(payload)
     if seq is not None:
         tree["data"]["seq"] = seq
-    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+    return values.frozen(tree)
 
 
 def claim(
-    session: Session, endpoint: str, now: datetime, lease: timedelta, limit: int
+    session: Session,
+    endpoint: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    *,
+    holding: Holding,
+    render: bundles.Render | None,
 ) -> tuple[Delivery, ...]:
     """Return up to *limit* deliveries that the caller alone may send until the lease ends.
 
-    An endpoint that failed too often gets one, and nothing beside it.
+    Before that, what is new is let go or made to wait, as *holding* asks, and what
+    waited long enough becomes digests, which *render* writes. An endpoint that failed
+    too often gets one delivery, and nothing beside it.
     """
     owner = session.get(EndpointRow, endpoint)
     if owner is None or owner.disabled or (owner.rests_until and owner.rests_until > now):
         return ()
+    if render is not None:
+        bundles.sort(session, owner, holding, render, now)
     if is_broken(values.endpoint(owner)):
         rows = _to_probe(session, endpoint, now)
     else:
@@ -257,6 +272,8 @@ def mend(session: Session, now: datetime, longest: timedelta) -> None:
     session.exec(due.where(born > now, col(DeliveryRow.due) <= born).values(due=now))
     tried = due.where(col(DeliveryRow.attempts) > 0, col(DeliveryRow.due) > far)
     session.exec(tried.values(due=far))
+    waiting = update(DeliveryRow).where(col(DeliveryRow.state) == "waiting", born > now)
+    session.exec(waiting.values(due=now))
     leased = update(DeliveryRow).where(col(DeliveryRow.lease_until) > far)
     session.exec(leased.values(lease_until=None, token=""))
 
@@ -286,10 +303,13 @@ def delivery(session: Session, identity: str) -> Delivery | None:
 
 
 def redeliver(session: Session, identity: str, now: datetime) -> Delivery | None:
-    """Make a delivery due again, on a fresh schedule, with the id and the bytes that it had."""
+    """Make a delivery due again, on a fresh schedule, with the id and the bytes that it had.
+
+    It leaves alone, whatever its endpoint asks for.
+    """
     if session.get(DeliveryRow, identity) is None:
         return None
-    _again(session, now, col(DeliveryRow.id) == identity)
+    _again(session, now, col(DeliveryRow.id) == identity, placed_at=now)
     session.expire_all()
     return delivery(session, identity)
 
@@ -301,10 +321,15 @@ def replay(
     state: DeliveryState | None,
     now: datetime,
 ) -> int:
-    """Make all deliveries to the desk's endpoints since then due again; return how many."""
+    """Make all deliveries to the desk's endpoints since then due again; return how many.
+
+    What others told of, or were spared, is left out, unless that *state* is asked for.
+    """
     mine = select(EndpointRow.name).where(EndpointRow.owner == receivers.DESK)
     ours = col(DeliveryRow.endpoint).in_(mine)
-    return _again(session, now, ours, *_wanted(endpoint, state, since))
+    alone = [] if state else [col(DeliveryRow.state).not_in(_NOT_ALONE)]
+    wanted = _wanted(endpoint, state, since)
+    return _again(session, now, ours, *alone, *wanted, placed_at=None)
 
 
 def _wanted(
@@ -318,9 +343,9 @@ def _wanted(
         yield col(DeliveryRow.created_at) >= since
 
 
-def _again(session: Session, now: datetime, *conditions: Any) -> int:
-    fresh = {"due": now, "attempts": 0, "token": "", "lease_until": None}
-    due = update(DeliveryRow).where(*conditions).values(state="due", error="", **fresh)
+def _again(session: Session, now: datetime, *conditions: Any, **columns: Any) -> int:
+    fresh = {"due": now, "attempts": 0, "token": "", "lease_until": None, "bundle": ""}
+    due = update(DeliveryRow).where(*conditions).values(state="due", error="", **fresh, **columns)
     count = session.exec(due).rowcount
     disabled = select(EndpointRow).where(EndpointRow.disabled != "")
     for owner in session.exec(disabled):

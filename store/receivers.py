@@ -95,6 +95,7 @@ def due(session: Session, now: datetime) -> tuple[str, ...]:
     """Return the names of the endpoints that something can be sent to now."""
     owed = exists().where(col(DeliveryRow.endpoint) == EndpointRow.name, *sendable(now))
     to_probe = exists().where(col(DeliveryRow.endpoint) == EndpointRow.name, *given_up(now))
+    closing = exists().where(col(DeliveryRow.endpoint) == EndpointRow.name, *_closing(now))
     rests = col(EndpointRow.rests_until)
     rows = session.exec(
         select(EndpointRow.name)
@@ -102,7 +103,12 @@ def due(session: Session, now: datetime) -> tuple[str, ...]:
             col(EndpointRow.listed),
             EndpointRow.disabled == "",
             or_(rests.is_(None), rests <= now),
-            or_(owed, (col(EndpointRow.failures) >= BREAKS_AT) & to_probe),
+            or_(
+                owed,
+                closing,
+                col(EndpointRow.digest_at) <= now,
+                (col(EndpointRow.failures) >= BREAKS_AT) & to_probe,
+            ),
         )
         .order_by(EndpointRow.name)
     )
@@ -112,6 +118,10 @@ def due(session: Session, now: datetime) -> tuple[str, ...]:
 def sendable(now: datetime) -> tuple[Any, ...]:
     """Return what is true of a delivery that is due and claimed by nobody."""
     return (DeliveryRow.state == "due", DeliveryRow.due <= now, _unclaimed(now))
+
+
+def _closing(now: datetime) -> tuple[Any, ...]:
+    return (DeliveryRow.state == "waiting", DeliveryRow.due <= now)
 
 
 def given_up(now: datetime) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -255,13 +255,27 @@ class EndpointRow(SQLModel, table=True):
     failing_since: datetime | None = _instant(null=True)
     succeeded_at: datetime | None = _instant(null=True)
     rests_until: datetime | None = _instant(null=True)
+    digest_at: datetime | None = _instant(null=True)
 
 
 class DeliveryRow(SQLModel, table=True):
-    """One payload owed to one endpoint; *body*, *content_type* and *headers* never change."""
+    """One payload owed to one endpoint; *body*, *content_type* and *headers* never change.
+
+    *placed_at* is when it was decided that it leaves alone, for an endpoint that
+    asks for more than that.
+    """
 
     __tablename__ = "delivery"
-    __table_args__ = (Index("ix_delivery_endpoint_state_due", "endpoint", "state", "due"),)
+    __table_args__ = (
+        Index("ix_delivery_endpoint_state_due", "endpoint", "state", "due"),
+        Index(
+            "ix_delivery_endpoint_placed_at",
+            "endpoint",
+            "placed_at",
+            sqlite_where=text("placed_at IS NOT NULL"),
+            postgresql_where=text("placed_at IS NOT NULL"),
+        ),
+    )
 
     id: str = Field(primary_key=True)
     endpoint: str = Field(foreign_key="endpoint.name")
@@ -278,6 +292,24 @@ class DeliveryRow(SQLModel, table=True):
     token: str = ""
     delivered_at: datetime | None = _instant(null=True)
     error: str = ""
+    placed_at: datetime | None = _instant(null=True)
+    why: str = ""
+    bundle: str = ""
+
+
+class SilenceRow(SQLModel, table=True):
+    """Nothing is told to an endpoint for a while, of one rule or at all."""
+
+    __tablename__ = "silence"
+
+    id: str = Field(primary_key=True)
+    endpoint: str = Field(foreign_key="endpoint.name", index=True)
+    rule: str = ""
+    reason: str = Field(sa_type=Text)
+    since: datetime = _instant()
+    until: datetime = _instant()
+    ended_at: datetime | None = _instant(null=True)
+    count: int = 0
 
 
 class AttemptRow(SQLModel, table=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -76,6 +77,11 @@ def storable_tree(value: Any) -> Any:
             return [storable_tree(item) for item in value]
         case _:
             return value
+
+
+def frozen(tree: Any) -> bytes:
+    """Return a JSON value as the bytes that are sent."""
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def described(spec: SourceSpec) -> dict[str, Any]:
@@ -325,6 +331,7 @@ def endpoint(row: EndpointRow, counts: Mapping[str, int] | None = None) -> Endpo
         held=counts.get("held", 0),
         delivered=counts.get("delivered", 0),
         failed=counts.get("failed", 0),
+        waiting=counts.get("waiting", 0),
     )
 
 
@@ -351,6 +358,8 @@ def delivery(row: DeliveryRow, log: Iterable[AttemptRow] = ()) -> Delivery:
         token=row.token,
         delivered_at=row.delivered_at,
         error=row.error,
+        why=row.why,
+        bundle=row.bundle,
         log=tuple(map(_attempt, log)),
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from feeds.outgoing import Outgoing, OutgoingError, Reply
+from feeds.payload import digest
 from feeds.webhooks import Webhooks
 from rules import RuleSet
 from store import Delivery, Endpoint, EndpointSpec, Owed, delivery_id
@@ -92,6 +93,7 @@ class Office:
             self.clock,
             lambda *said: of_disabled(desk, *said),
             self._ring,
+            lambda bundle: digest(bundle, base_url="https://desk.example"),
             self._pause,
         )
         self.database.sync_endpoints(tuple(self.specs), self.now)

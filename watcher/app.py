@@ -21,6 +21,7 @@ from feeds.channels import SERVICES, Channels
 from feeds.channels import prepare as prepare_channels
 from feeds.health import Health
 from feeds.outgoing import POST_DEADLINE, Outgoing
+from feeds.payload import digest
 from feeds.sending import STEPS
 from feeds.webhooks import Webhooks
 from rules import Entry, Match, Problem, RuleSet
@@ -42,6 +43,7 @@ from watcher.poll import LEASE, Poller
 from watcher.readers import Readers
 from watcher.settings import FILE as SETTINGS
 from watcher.subscribe import Subscriber
+from watcher.telling import empty_digests
 from watcher.watch import changes
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ class App:
             utc_now,
             lambda name, reason, at: of_disabled(self.state.deciding, name, reason, at),
             self.engine.ring,
+            lambda bundle: digest(bundle, base_url=self.state.deciding.base_url),
         )
         self.subscriber = Subscriber(
             database,
@@ -165,6 +168,7 @@ class App:
         changed = await self.bridge(self.database.sync_rules, rules)
         await self.bridge(self.database.sync_sources, state.sources, now)
         await self.bridge(self.database.sync_endpoints, tuple(state.endpoints), now)
+        await self.bridge(self.database.expect_digests, empty_digests(state.endpoints, now))
         retired = await self.bridge(self.database.retired_rules)
         private = state.catalogue.private_rules
         hidden = await self.bridge(self.database.hide_rules, frozenset(private))

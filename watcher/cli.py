@@ -29,10 +29,14 @@ feeds = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+silences = typer.Typer(
+    help="Who is not told for a while.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(sources, name="sources")
 app.add_typer(feeds, name="feeds")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(endpoints, name="endpoints")
+app.add_typer(silences, name="silences")
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
 
@@ -429,6 +433,21 @@ def endpoints_preview(
     command(context.obj, name, event, match, json=json)
 
 
+@endpoints.command("silence")
+def endpoints_silence(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    until: Annotated[str, typer.Option(help="For how long (2h, 3d), or until when.")],
+    why: Annotated[str, typer.Option(help="Why, for those who wonder.")],
+    rule: Annotated[str, typer.Option(help="Of this rule alone.")] = "",
+    json: Json = False,
+) -> None:
+    """Tell an endpoint nothing for a while, and sum it up at the end; feeds go on."""
+    from watcher.commands.silences import silence as command
+
+    command(context.obj, name, until, rule, why, json=json)
+
+
 @endpoints.command("enable")
 def endpoints_enable(
     context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")], json: Json = False
@@ -460,6 +479,26 @@ def endpoints_new_secret() -> None:
     from watcher.commands.endpoints import new_secret as command
 
     command()
+
+
+@silences.command("list")
+def silences_list(context: typer.Context, json: Json = False) -> None:
+    """Show each silence, until when, and what it held back."""
+    from watcher.commands.silences import show as command
+
+    command(context.obj, json=json)
+
+
+@silences.command("end")
+def silences_end(
+    context: typer.Context,
+    identity: Annotated[str, typer.Argument(metavar="ID")],
+    json: Json = False,
+) -> None:
+    """End a silence now; what it held back is summed up at once."""
+    from watcher.commands.silences import end as command
+
+    command(context.obj, identity, json=json)
 
 
 def main() -> None:

@@ -193,13 +193,17 @@ def _owed(verdict: Judged, before: Known | None, desk: Desk, now: datetime) -> I
         event = "match.updated" if updated else "match.created"
         identity = match_id(match.rule, verdict.id)
         subject = f"{identity} {verdict.entry.sha256}" if updated else identity
+        when = desk.rules.rules[match.rule].escalations
         for endpoint in desk.subscribers(event, match.rule):
+            if updated and endpoint in when:
+                continue  # an edit is no further source
             yield Owed(
                 id=delivery_id(event, subject, endpoint),
                 endpoint=endpoint,
                 event=event,
                 payload=_payload(event, verdict, match, before, desk, now),
                 match=identity,
+                when=when.get(endpoint),
             )
 
 

@@ -240,7 +240,7 @@ def _of_rule(rule: Rule, settings: Settings, sources: Sequence[str]) -> Iterator
             hint = did_you_mean(endpoint, settings.endpoints) or (
                 f"describe it as [endpoints.{endpoint}] in tocsin.toml"
             )
-            yield rule.problem(("notify", index), "D101", message, hint)
+            yield rule.problem(("notify", index, "endpoint"), "D101", message, hint)
     for key, wanted in (("only", rule.only or ()), ("except", rule.except_)):
         for index, source in enumerate(wanted):
             if source not in sources:

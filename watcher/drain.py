@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
 from feeds.outgoing import POST_DEADLINE
 from feeds.sending import Sender, send
-from store import Delivery, EndpointSpec, Settled, Tried
+from store import Bundle, Delivery, EndpointSpec, Settled, Tried
 from store.database import Database
 from store.outbox import Tell
 from watcher.bridge import Bridge, Together
@@ -34,7 +35,7 @@ class Drainer:
     *senders* are those for each kind of endpoint. *endpoint* returns who stands behind
     a name: the desk says so, or the part of us that enlisted it; None for nobody.
     *tell* is what others are owed where one is disabled, and *announce* rings for
-    those. *pause* waits for so many seconds.
+    those. *render* writes a digest. *pause* waits for so many seconds.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Drainer:
         clock: Callable[[], datetime],
         tell: Tell,
         announce: Callable[[str, str], Awaitable[None]],
+        render: Callable[[Bundle], Mapping[str, Any]],
         pause: Pause = asyncio.sleep,
     ) -> None:
         self._database = database
@@ -55,6 +57,7 @@ class Drainer:
         self._clock = clock
         self._settle = Together(bridge, partial(database.settle, tell=tell))
         self._announce = announce
+        self._render = render
         self._pause = pause
         self._rates: dict[str, Rate] = {}
         self._resting: set[str] = set()
@@ -69,7 +72,13 @@ class Drainer:
         arrived = 0
         while not self._stopped and (endpoint := await self._endpoint(name)):
             claimed = await self._bridge(
-                self._database.claim_deliveries, name, self._clock(), LEASE, _CLAIMED
+                self._database.claim_deliveries,
+                name,
+                self._clock(),
+                LEASE,
+                _CLAIMED,
+                holding=endpoint.holding,
+                render=self._render,
             )
             if not claimed:
                 break

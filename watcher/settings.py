@@ -19,7 +19,13 @@ from rules import DeskError, Problem
 from store import EndpointSpec, MessageTemplate
 from watcher.keys import Keys, SecretFileError, parsed
 from watcher.models import DeskModel, Duration, Name, did_you_mean, file_bytes, missing, problems_of
-from watcher.telling import TemplateSettings
+from watcher.telling import (
+    DigestValue,
+    LimitSettings,
+    QuietSettings,
+    TemplateSettings,
+    holding,
+)
 from watcher.tomldoc import TomlDocument, read_toml
 from watcher.wording import templates
 
@@ -147,6 +153,9 @@ class EndpointSettings(DeskModel):
     previous: Annotated[SecretReference | None, BeforeValidator(_is_reference)] = None
     events: Annotated[tuple[str, ...], Field(min_length=1)] = ("match.created",)
     allow_private: bool = False
+    digest: DigestValue = None
+    quiet: QuietSettings | None = None
+    at_most: LimitSettings | None = None
     template: TemplateSettings | None = None
     rate: Annotated[float, Field(ge=0.1, le=1000)] = 5.0
 
@@ -364,6 +373,7 @@ def _endpoints(
                 retiring=retiring,
                 events=endpoint.events,
                 allow_private=endpoint.allow_private,
+                holding=holding(endpoint.digest, endpoint.quiet, endpoint.at_most),
                 templates=words,
                 rate=endpoint.rate,
             )

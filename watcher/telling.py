@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import time
+from collections.abc import Mapping
+from datetime import datetime, time
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -10,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from pydantic_core import PydanticCustomError
 
 from rules.yamldoc import closest
-from store.holding import Digest, Holding, Limit, Quiet
+from store import EndpointSpec
+from store.holding import Digest, Holding, Limit, Quiet, next_digest
 from watcher.models import DeskModel, Duration
 
 
@@ -67,7 +69,7 @@ class QuietSettings(DeskModel):
         return self
 
 
-class AtMostSettings(DeskModel):
+class LimitSettings(DeskModel):
     """A limit, and the span that it counts in."""
 
     count: Annotated[int, Field(ge=1, le=10_000)]
@@ -115,7 +117,7 @@ class TemplateSettings(WordsSettings):
 def holding(
     digest: Literal["hourly"] | DigestSettings | None,
     quiet: QuietSettings | None,
-    at_most: AtMostSettings | None,
+    at_most: LimitSettings | None,
 ) -> Holding:
     """Return what the three settings ask for."""
     rhythm = None
@@ -130,3 +132,11 @@ def holding(
         quiet=Quiet(start=quiet.start, end=quiet.to, zone=quiet.zone) if quiet else None,
         at_most=Limit(count=at_most.count, per=at_most.per) if at_most else None,
     )
+
+
+def empty_digests(endpoints: Mapping[str, EndpointSpec], now: datetime) -> Mapping[str, datetime]:
+    """Return when the next digest of those endpoints is due that want one without news too."""
+    wanted = {name: spec.holding.digest for name, spec in endpoints.items()}
+    return {
+        name: next_digest(digest, now) for name, digest in wanted.items() if digest and digest.empty
+    }

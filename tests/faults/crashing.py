@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import feeds.outgoing
+import store.bundles
 import watcher.drain
 import watcher.gather
 from store import archive, outbox, schedule
@@ -32,6 +33,10 @@ STEPS: dict[str, tuple[Any, str, bool]] = {
     "before the arrival is written": (Database, "settle", False),
     "while the arrival is written": (outbox, "_log", True),
     "after the arrival is written": (Database, "settle", True),
+}
+DIGEST_STEPS: dict[str, tuple[Any, str, bool]] = {
+    "digest made": (store.bundles._Sorter, "_digest", True),
+    "digest claimed": (Database, "claim_deliveries", True),
 }
 """Each step: whose function it is, its name, and whether to die after it rather than before."""
 
@@ -58,7 +63,7 @@ def dies(function: Callable[..., Any], after: bool, times: int) -> Callable[...,
 def main() -> None:
     """Set the trap and run the command."""
     step, times, *command = sys.argv[1:]
-    owner, name, after = STEPS[step]
+    owner, name, after = {**STEPS, **DIGEST_STEPS}[step]
     setattr(owner, name, dies(getattr(owner, name), after, int(times)))
     sys.argv = ["tocsin", *command]
     from watcher.cli import main as tocsin

@@ -17,7 +17,7 @@ import pytest
 
 from store.database import Database
 from tests.desks import SECRET, write_desk
-from tests.faults.crashing import STEPS
+from tests.faults.crashing import DIGEST_STEPS, STEPS
 from tests.feeds.servers import Answer, Receiver, serving
 from tests.journeys.running import eventually, started, tocsin
 
@@ -130,3 +130,44 @@ def _deliveries(folder: Path) -> list[dict[str, str]]:
     done = tocsin("--desk", str(folder), "deliveries", "list", "--json", cwd=folder.parent)
     found: list[dict[str, str]] = json.loads(done.stdout)
     return found
+
+
+@pytest.mark.parametrize("step", DIGEST_STEPS)
+def test_a_desk_that_dies_while_it_makes_a_digest_neither_loses_nor_doubles(
+    tmp_path: Path, step: str
+) -> None:
+    # given an endpoint that gets one alert a second, and four articles
+    with receiving() as (address, receiver):
+        folder = write_desk(tmp_path / "desk", receiver=address)
+        with (folder / "tocsin.toml").open("a") as settings:
+            settings.write('at_most = {count = 1, per = "1s"}\n')
+        for number in range(ARTICLES):
+            write_article(folder, number)
+        poll = ["--desk", str(folder), "poll", "--source", "articles"]
+        assert tocsin(*poll, cwd=tmp_path).returncode == 0
+        (alone,) = receiver.taken
+
+        # when it dies over the digest of the rest
+        eventually(lambda: time.time() > _closes(folder))
+        crash = [sys.executable, "-m", "tests.faults.crashing", step, "1", *poll]
+        dead = subprocess.run(crash, capture_output=True, timeout=60, check=False)
+        assert dead.returncode == 137, dead.stderr.decode()
+        assert tocsin(*poll, cwd=tmp_path).returncode == 0
+
+    # then one digest with one body tells of all of them
+    digests = {identity: body for identity, body in receiver.taken if identity != alone[0]}
+    assert len({body for identity, body in receiver.taken if identity != alone[0]}) == 1
+    (body,) = digests.values()
+    told = [one["id"] for one in json.loads(body)["data"]["events"]]
+    states = {one["id"]: one["state"] for one in _deliveries(folder)}
+    assert sorted([alone[0], *digests, *told]) == sorted(states)
+    assert {states[identity] for identity in told} == {"bundled"}
+    assert {states[identity] for identity in (alone[0], *digests)} == {"delivered"}
+
+
+def _closes(folder: Path) -> float:
+    database = Database.open(f"sqlite:///{folder / 'data' / 'tocsin.db'}")
+    try:
+        return max(one.due.timestamp() for one in database.deliveries(state="waiting"))
+    finally:
+        database.close()

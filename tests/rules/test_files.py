@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules import RuleBook, RuleError
+from rules import Escalation, RuleBook, RuleError
 from rules.files import read_rules
 from rules.inline import failures
+from rules.packed import pack, unpack
 
 GOOD = b'version: 1\nrules:\n  - id: one\n    query: extors*\n    tests: {match: ["extorsion"], no_match: ["x"]}\n'
 
@@ -69,3 +72,40 @@ def test_any_bytes_are_rules_or_a_rule_error(data: bytes) -> None:
         read_rules("a.yaml", data)
     except RuleError as error:
         assert error.problems
+
+
+ESCALATED = (
+    b"version: 1\nrules:\n  - id: one\n    query: x\n    notify:\n      - newsroom\n      - %s\n"
+)
+
+
+def test_an_endpoint_may_be_told_from_a_number_of_sources_on() -> None:
+    when = b"{endpoint: chief, when: {sources: 3, within: 6h}}"
+    (rule,) = read_rules("a.yaml", ESCALATED % when)
+    assert rule.notify == ("newsroom", "chief")
+    assert rule.escalations == {"chief": Escalation(sources=3, within=timedelta(hours=6))}
+    (kept,) = unpack("a.yaml", ESCALATED % when, pack((rule,))) or ()
+    assert kept.escalations == rule.escalations
+
+
+@pytest.mark.parametrize(
+    ("written", "place", "said"),
+    [
+        (b"{endpoint: chief}", (7, 9), "`when` says"),
+        (b"{endpoint: chief, when: {sources: 1, within: 6h}}", (7, 43), "a number from 2"),
+        (b"{endpoint: chief, when: {sources: yes, within: 6h}}", (7, 43), "a number from 2"),
+        (b"{endpoint: chief, when: {sources: 3, within: soon}}", (7, 54), "a length of time"),
+        (b"{endpoint: chief, when: {sources: 3}}", (7, 33), "a length of time"),
+        (b"{endpoint: chief, when: {source: 3, within: 6h}}", (7, 34), "unknown key `source`"),
+        (b"{when: {sources: 3, within: 6h}}", (7, 9), "an endpoint is named here"),
+        (b"newsroom", (7, 9), "there twice"),
+        (b"3", (7, 9), "an endpoint is named here"),
+    ],
+)
+def test_a_mistake_in_whom_to_tell_is_told_at_its_place(
+    written: bytes, place: tuple[int, int], said: str
+) -> None:
+    with pytest.raises(RuleError) as caught:
+        read_rules("a.yaml", ESCALATED % written)
+    told = [(one.line, one.column) for one in caught.value.problems if said in one.message]
+    assert told == [place]

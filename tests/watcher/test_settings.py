@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
 
 from feeds.webhooks import new_secret
 from rules import DeskError
+from store.holding import Digest, Holding, Limit, Quiet
 from watcher.settings import Settings, read_settings
 
 SECRET = new_secret()
@@ -215,3 +217,40 @@ def test_a_template_in_a_file_is_told_of_there(tmp_path: Path) -> None:
     text = CHANNEL + '[endpoints.chat.template]\nbody = {file = "chat.md"}'
     ((found, _),) = problems(tmp_path, text)
     assert "chat.md:3:1: S114" in found
+
+
+def test_an_endpoint_says_when_it_is_told(tmp_path: Path) -> None:
+    text = CHANNEL + (
+        'digest = {at = "07:00", zone = "America/Lima", empty = true}\n'
+        'quiet = {from = "22:00", to = "06:30", zone = "Europe/Madrid"}\n'
+        'at_most = {count = 10, per = "1h"}\n'
+    )
+    assert settings(tmp_path, text).endpoints["chat"].holding == Holding(
+        digest=Digest(at=time(7), zone="America/Lima", empty=True),
+        quiet=Quiet(start=time(22), end=time(6, 30), zone="Europe/Madrid"),
+        at_most=Limit(count=10, per=timedelta(hours=1)),
+    )
+    hourly = settings(tmp_path, CHANNEL + 'digest = "hourly"').endpoints["chat"]
+    assert hourly.holding == Holding(digest=Digest())
+
+
+@pytest.mark.parametrize(
+    ("written", "said", "advised"),
+    [
+        ('digest = "daily"', "not a digest", "hourly"),
+        ('digest = {at = "7 am"}', "not a time of the day", "07:00"),
+        ('digest = {at = "24:10"}', "not a time of the day", "07:00"),
+        ('digest = {at = "07:00", zone = "America/Lina"}', "not a time zone", "America/Lima"),
+        ('digest = {zone = "America/Lima"}', "the key `at` is missing", ""),
+        ('quiet = {from = "07:00", to = "07:00"}', "are the same", "no rule"),
+        ('quiet = {form = "07:00", to = "08:00"}', "unknown key `form`", "`from`"),
+        ('at_most = {count = 0, per = "1h"}', "`count` = 0", ""),
+        ('at_most = {count = 3, per = "soon"}', "not a length of time", "15m"),
+    ],
+)
+def test_a_mistake_in_when_to_tell_is_told_with_what_to_do(
+    tmp_path: Path, written: str, said: str, advised: str
+) -> None:
+    found = problems(tmp_path, CHANNEL + written)
+    assert any(said in problem and advised in hint for problem, hint in found), found
+    assert all(problem.startswith("tocsin.toml:3:1: ") for problem, _ in found)

@@ -24,6 +24,13 @@ from watcher.desk import find_desk
 from watcher.logs import set_up_logs
 from watcher.models import did_you_mean
 
+_TO_COME = ("due", "waiting")
+_WAITS = {
+    "digest": "waits for the next digest",
+    "quiet": "waits for the end of the quiet hours",
+    "at_most": "waits until its endpoint may be told again",
+}
+
 
 def show_all(
     given: Path | None,
@@ -51,7 +58,7 @@ def show_all(
             one.state,
             str(one.attempts),
             moment(_when(one)),
-            one.error,
+            one.error or _waits(one),
         )
         for one in found
     ]
@@ -77,7 +84,22 @@ def _check_endpoint(database: Database, endpoint: str | None) -> None:
 
 
 def _when(delivery: Delivery) -> Any:
-    return delivery.delivered_at or (delivery.due if delivery.state == "due" else None)
+    return delivery.delivered_at or (delivery.due if delivery.state in _TO_COME else None)
+
+
+def _waits(delivery: Delivery) -> str:
+    """Return what a delivery waits for, or what told of it, or nothing."""
+    match delivery.state:
+        case "bundled":
+            return f"told in {delivery.bundle}"
+        case "spared":
+            return "its rule asks for more sources"
+        case "waiting":
+            return _WAITS.get(
+                delivery.why, f"waits for the end of {delivery.why.replace(':', ' ')}"
+            )
+        case _:
+            return ""
 
 
 def show(given: Path | None, identity: str, *, json: bool) -> None:
@@ -91,7 +113,8 @@ def show(given: Path | None, identity: str, *, json: bool) -> None:
         return
     out().print(f"[bold]{delivery.id}[/] {delivery.event} to {escape(delivery.endpoint)}")
     until = f" at {moment(_when(delivery))}" if _when(delivery) else ""
-    out().print(f"{delivery.state}{until}; stored {moment(delivery.created_at)}")
+    words = f" ({_waits(delivery)})" if _waits(delivery) else ""
+    out().print(f"{delivery.state}{until}{words}; stored {moment(delivery.created_at)}")
     rows = [
         (
             str(attempt.number),
@@ -175,9 +198,11 @@ def _as_json(delivery: Delivery) -> dict[str, object]:
         "state": delivery.state,
         "attempts": delivery.attempts,
         "created": delivery.created_at,
-        "due": delivery.due if delivery.state == "due" else None,
+        "due": delivery.due if delivery.state in _TO_COME else None,
         "delivered": delivery.delivered_at,
         "error": delivery.error,
+        "why": delivery.why or None,
+        "bundle": delivery.bundle or None,
     }
 
 

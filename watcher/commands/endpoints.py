@@ -39,13 +39,23 @@ def show(given: Path | None, *, json: bool) -> None:
             f"disabled: {one.disabled}" if one.disabled else _state(one),
             str(one.delivered),
             str(one.due),
+            str(one.waiting),
             str(one.held),
             str(one.failed),
             moment(one.succeeded_at),
         )
         for one in endpoints
     ]
-    headings = ("endpoint", "state", "delivered", "due", "held", "failed", "last arrival")
+    headings = (
+        "endpoint",
+        "state",
+        "delivered",
+        "due",
+        "waiting",
+        "held",
+        "failed",
+        "last arrival",
+    )
     write_table(headings, rows, empty="There are no endpoints; describe one in tocsin.toml.")
 
 
@@ -68,6 +78,7 @@ def _as_json(endpoint: Endpoint) -> dict[str, object]:
         "succeeded": endpoint.succeeded_at,
         "delivered": endpoint.delivered,
         "due": endpoint.due,
+        "waiting": endpoint.waiting,
         "held": endpoint.held,
         "failed": endpoint.failed,
     }
