@@ -17,7 +17,7 @@ from ahocorasick_rs import AhoCorasick, Implementation
 from rules.common import SHARES
 from rules.fold import apart
 from rules.law import CITED
-from rules.plain import Page
+from rules.page import Page, group_of
 from rules.query import And, Count, Near, Node, Not, Or, Term, walk
 
 Kind = Literal["word", "prefix", "law", "decree", "bill"]
@@ -117,7 +117,7 @@ class Anchors:
                 return None
 
     def _of_term(self, term: Term) -> Anchor | None:
-        group = _group(term.field)
+        group = group_of(term.field)
         kind = term.kind
         if kind == "regex":
             return None
@@ -148,10 +148,6 @@ def _cost(one: Anchor) -> float:
 def _together(anchors: Sequence[Anchor]) -> Anchor:
     atoms = tuple(dict.fromkeys(chain.from_iterable(one.atoms for one in anchors)))
     return Anchor(sum(map(_cost, anchors)), atoms)
-
-
-def _group(field: str) -> str:
-    return "" if field in {"", "title", "text"} else field
 
 
 _Rules = tuple[str, ...]
@@ -194,22 +190,24 @@ class _Lookup:
         self._prefixes = [(n, {p: r for p, r in prefixes.items() if len(p) == n}) for n in lengths]
         self._barren: set[str] = set()
 
-    def found(self, page: Page, group: str) -> Iterator[_Rules]:
-        """Yield the rules of what stands there."""
+    def found(self, page: Page, group: str) -> list[_Rules]:
+        """Return the rules of what stands there."""
         words = page.words(group)
-        for word in words & self._words.keys():
-            yield self._words[word]
+        found = list(map(self._words.__getitem__, words & self._words.keys()))
         if self._prefixes:
-            yield from self._begun(words - self._barren)
+            found += self._begun(words - self._barren)
+        return found
 
-    def _begun(self, words: frozenset[str]) -> Iterator[_Rules]:
+    def _begun(self, words: frozenset[str]) -> list[_Rules]:
+        found: list[_Rules] = []
         for word in words:
-            found = [rules for n, table in self._prefixes if (rules := table.get(word[:n]))]
-            if not found:
+            before = len(found)
+            found += [rules for n, table in self._prefixes if (rules := table.get(word[:n]))]
+            if len(found) == before:
                 self._barren.add(word)
-            yield from found
         if len(self._barren) > _KEPT:
             self._barren = set()
+        return found
 
 
 def _finder(words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> _Scan | _Lookup:
@@ -306,7 +304,7 @@ def clauses_of(node: Node) -> Clauses:
     """Return what has to stand in an entry's text if *node* holds, as far as words tell it."""
     match node:
         case Term(kind=kind, words=words):
-            if _group(node.field) or kind not in _OF_WORDS:
+            if group_of(node.field) or kind not in _OF_WORDS:
                 return ()
             return (words,) if kind == "forms" else tuple((word,) for word in words)
         case And(parts):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from rules.entry import Entry
 from rules.match import Because
-from rules.plain import Page, judge, nearest
+from rules.page import Page
+from rules.plain import judge, nearest
 from rules.query import And, Count, Near, Node, Not, Or, print_query
 from rules.rule import Rule
 

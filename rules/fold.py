@@ -12,7 +12,7 @@ import re
 import string
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate, islice
@@ -31,6 +31,9 @@ _ENTITY = re.compile(r"&(?:amp;)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z
 _TOKEN = re.compile(r"(\d+|[^ \d]+)")
 _BLANKS = re.compile(" *")
 _WORD_END = {False: re.compile(r"[^ \d]*"), True: re.compile(r"\d*")}
+_BETWEEN = "   "
+_BORDER = "\x00"
+"""What stands between texts that are folded together, and what its middle is folded to."""
 _WESTERN = "cp1252"
 _LONG = 64
 """The letters of a word that are looked at around a place inside it."""
@@ -78,6 +81,10 @@ class _Places:
         start, _, kept = self._pieces[piece]
         return start + at - self._firsts[piece] if kept else start
 
+    def letter(self, place: int, among: int) -> int:
+        """Return the number of the first, *among* so many, that began at *place* or behind it."""
+        return bisect_left(range(among), place, key=self.start)
+
     def end(self, at: int) -> int:
         """Return where the character at *at* ended."""
         if at in self._ends:
@@ -104,6 +111,12 @@ class Folded:
     def within(self, start: int, end: int) -> Folded:
         """Return the words whose letters stand in [start, end), which cuts no word."""
         return Folded(self.letters[start:end], self._places, self._before + start)
+
+    def cut(self, at: int) -> None:
+        """Put the sign between texts where the blank at *at* of the text stands."""
+        if self._places is not None:
+            at = self._places.letter(at, len(self.letters))
+        self.letters = f"{self.letters[:at]}{_BORDER}{self.letters[at + 1 :]}"
 
     def places_of(self, words: Sequence[str], *, whole: bool = True) -> list[tuple[int, int]]:
         """Return the offsets, in the text as it was given, of *words* that follow one another.
@@ -147,6 +160,23 @@ class Folded:
         return _BLANKS.match(self.letters, at).end()  # type: ignore[union-attr]
 
     @cached_property
+    def fields(self) -> tuple[Folded, ...]:
+        """Return each text that was folded together with others for itself."""
+        texts = self.letters.split(_BORDER)
+        starts = accumulate((len(text) + 1 for text in texts), initial=self._before)
+        return tuple(
+            Folded(text, self._places, start) for text, start in zip(texts, starts, strict=False)
+        )
+
+    @cached_property
+    def index(self) -> Mapping[str, Sequence[int]]:
+        """Return the numbers of each word."""
+        index: dict[str, list[int]] = {}
+        for at, word in enumerate(self.words):
+            index.setdefault(word, []).append(at)
+        return index
+
+    @cached_property
     def _pieces(self) -> list[str]:
         """Return the words at odd places, and what stands between them at even ones."""
         return _TOKEN.split(self.letters)
@@ -172,10 +202,12 @@ class Folded:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the letters of the whole words that [start, end) of the text touches."""
+        letters = self.letters
         if self._places is not None:
-            letters = range(len(self.letters))
-            start = max(bisect_right(letters, start, key=self._places.start) - 1, 0)
-            end = bisect_left(letters, end, key=self._places.start)
+            start = max(self._places.letter(start + 1, len(letters)) - 1, 0)
+            end = self._places.letter(end, len(letters))
+        elif letters[start - 1] == " " == letters[end : end + 1] != letters[start]:
+            return start, end
         start = self._next(start)
         first = start
         while first and start - first < _LONG and not self._begins(first):
@@ -236,6 +268,21 @@ def fold(text: str, *, addresses: bool = False) -> Folded:
     ('la', 'extorsion', 'ley', 'n', 'o', '32108')
     """
     return Folded(*_FOLDS.changed(text if addresses else _without_addresses(text)))
+
+
+def fold_together(
+    texts: Sequence[str], *, addresses: bool = False
+) -> tuple[str, list[int], Folded]:
+    """Return *texts* as one, where each begins there, and the folded words of all.
+
+    Between two texts stands a sign that is no word; before and after each is a blank.
+    """
+    whole = f" {_BETWEEN.join(texts)} "
+    starts = list(accumulate((len(text) + len(_BETWEEN) for text in texts), initial=1))[:-1]
+    folded = fold(whole, addresses=addresses)
+    for start in starts[1:]:
+        folded.cut(start - len(_BETWEEN) // 2 - 1)
+    return whole, starts, folded
 
 
 def folded_letters(word: str) -> str:

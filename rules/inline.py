@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rules.plain import Page, judge
+from rules.page import Page
+from rules.plain import judge
 from rules.problems import Problem
 from rules.rule import Example, Rule
 

@@ -69,9 +69,9 @@ def citations(text: str, folded: Folded, kind: str = "law") -> Mapping[str, tupl
     """
     found: dict[str, dict[int, Citation]] = {}
     for piece in _pieces(folded, _KINDS[kind].heads):
-        reader = _Reader(text, piece, _KINDS[kind])
-        for citation in reader.all_cited():
-            found.setdefault(citation.number, {}).setdefault(citation.end, citation)
+        for field in piece.fields:
+            for citation in _Reader(text, field, _KINDS[kind]).all_cited():
+                found.setdefault(citation.number, {}).setdefault(citation.end, citation)
     return {
         number: tuple(sorted(hits.values(), key=lambda one: one.start))
         for number, hits in found.items()

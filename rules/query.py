@@ -15,7 +15,7 @@ Kind = Literal[
 ]
 
 
-class Term(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+class Term(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True, cache_hash=True):
     """A leaf: something that stands, or does not stand, in an entry's text.
 
     *text* is the term as written, without its marks; *words* are its folded

@@ -10,6 +10,8 @@ import re2
 from rules.fold import plain
 
 LONGEST = 1_000
+LARGEST = 1_000
+"""Steps of a regex's program. A text may be made so that each of its characters costs them all."""
 
 
 @lru_cache(maxsize=4096)
@@ -28,8 +30,13 @@ def objection(text: str) -> tuple[str, str] | None:
     if len(text) > LONGEST:
         return "the regex is longer than 1,000 characters", "make it shorter"
     try:
-        empty = pattern_of(text).search("") is not None
+        pattern = pattern_of(text)
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
         return f"the regex cannot be used: {reason}", "RE2 has no lookaround and no back references"
-    return ("the regex matches an empty text, so everything", "use + for *") if empty else None
+    if pattern.programsize > LARGEST:
+        hint = "smaller numbers in {…}, or NEAR: .{0,99} alone takes 900"
+        return f"the regex takes {pattern.programsize} steps a character, of {LARGEST:,}", hint
+    if pattern.search("") is not None:
+        return "the regex matches an empty text, so everything", "use + for *"
+    return None

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from rules.candidates import Candidates, Clauses, clauses_of
 from rules.entry import Entry
 from rules.match import Match
-from rules.plain import Page, judge
+from rules.page import Page
+from rules.plain import judge
 from rules.rule import Rule
 
 

@@ -1,0 +1,276 @@
+"""An entry, made ready to be asked by any number of rules: where its words and terms stand."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
+
+from rules.entry import Entry
+from rules.fold import Folded, Plain, as_written, fold_together, plain, words_in
+from rules.law import Citation, citations
+from rules.match import Because
+from rules.query import FIELDS, Term, print_query
+from rules.regex import pattern_of
+
+MOST_PLACES = 100
+_SPACES = re.compile(r"\s+")
+_AROUND = 70
+_FEW = 16
+_DEFAULT = ("title", "summary", "text")
+_RANKS = {field: (rank,) for rank, field in enumerate(FIELDS)} | {"": (0, 1, 2), "text": (1, 2)}
+_IN_TEXT = {"", *_DEFAULT}
+_OF_WORDS = {"word", "phrase", "window", "exact", "forms"}
+
+Hit = tuple[int, int, int, str]
+"""A term's place: the rank of its field in FIELDS, its offsets there, and the term as written."""
+
+
+def group_of(field: str) -> str:
+    """Return the group of fields that are searched as one: "" for those of an entry's text."""
+    return "" if field in _IN_TEXT else field
+
+
+class _Part:
+    """The fields of a group, folded as one text, and where terms stand in it."""
+
+    def __init__(self, fields: Mapping[int, str], *, addresses: bool) -> None:
+        self._fields = fields
+        self._ranks = tuple(fields)
+        self._cited: dict[str, Mapping[str, tuple[Citation, ...]]] = {}
+        self.text, self._starts, self.folded = fold_together(
+            tuple(fields.values()), addresses=addresses
+        )
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Return the different folded words."""
+        return words_in(self.folded.letters)
+
+    def cited(self, kind: str) -> Mapping[str, tuple[Citation, ...]]:
+        """Return the laws, decrees or bills that the text cites, by number."""
+        if kind not in self._cited:
+            self._cited[kind] = citations(self.text, self.folded, kind)
+        return self._cited[kind]
+
+    def hits(self, term: Term) -> list[Hit]:
+        """Return every place of *term*, in the order of fields and offsets."""
+        found = self._places(term)
+        if not found:
+            return []
+        label, wanted = _label(term), _RANKS[term.field]
+        ranks, starts = self._ranks, self._starts
+        return [
+            (ranks[at], start - starts[at], end - starts[at], label)
+            for start, end in found
+            if ranks[at := bisect_right(starts, start) - 1] in wanted
+        ]
+
+    def span(self, hit: Hit) -> tuple[int, int]:
+        """Return the letters of the whole words that *hit* touches."""
+        start = self._starts[self._ranks.index(hit[0])]
+        return self.folded.span(start + hit[1], start + hit[2])
+
+    def _places(self, term: Term) -> list[tuple[int, int]]:
+        """Return the offsets of *term* in the text of all fields, in their order."""
+        match term.kind:
+            case "word" | "phrase":
+                return self.folded.places_of(term.words)
+            case "prefix":
+                return self.folded.places_of(term.words, whole=False)
+            case "forms":
+                held = self.words.intersection(term.words)
+                return sorted(place for word in held for place in self.folded.places_of((word,)))
+            case "law" | "decree" | "bill":
+                found = self.cited(term.kind).get(term.text, ())
+                return [(citation.start, citation.end) for citation in found]
+            case "window":
+                return [place for field in self.folded.fields for place in _windows(field, term)]
+            case "exact":
+                return self._exact(term)
+            case "regex":
+                return self._regex(term)
+
+    def _exact(self, term: Term) -> list[tuple[int, int]]:
+        """Return where the folded words stand, and are written as the term is."""
+        text = as_written(term.text)
+        return [
+            (start, end)
+            for start, end in self.folded.places_of(term.words)
+            if as_written(self.text[start:end]) == text
+        ]
+
+    def _regex(self, term: Term) -> list[tuple[int, int]]:
+        pattern = pattern_of(term.text)
+        found: list[tuple[int, int]] = []
+        for base, bare in zip(self._starts, self._plain, strict=True):
+            for match in pattern.finditer(bare.text):
+                if match.start() < match.end():
+                    start, end = bare.span(*match.span())
+                    found.append((base + start, base + end))
+        return found
+
+    @cached_property
+    def _plain(self) -> list[Plain]:
+        return list(map(plain, self._fields.values()))
+
+
+@lru_cache(maxsize=4096)
+def _label(term: Term) -> str:
+    return print_query(term)
+
+
+def _windows(folded: Folded, term: Term) -> list[tuple[int, int]]:
+    """Return the tightest windows that hold all words of *term* and few enough others."""
+    if not all(map(folded.letters.__contains__, term.words)):
+        return []
+    wanted: dict[str, int] = {}
+    for word in term.words:
+        wanted[word] = wanted.get(word, 0) + 1
+    places = sorted((at, word) for word in wanted for at in folded.index.get(word, ()))
+    found: list[tuple[int, int]] = []
+    room = len(term.words) + term.slop
+    held: dict[str, int] = dict.fromkeys(wanted, 0)
+    low = 0
+    for at, word in places:
+        held[word] += 1
+        while held[places[low][1]] > wanted[places[low][1]] or at - places[low][0] >= room:
+            held[places[low][1]] -= 1
+            low += 1
+        if all(held[w] >= wanted[w] for w in wanted):
+            found.append((folded.start(places[low][0]), folded.end(at)))
+    return found
+
+
+class Page:
+    """An entry, made ready to be asked by any number of rules.
+
+    *known* are the different folded words of its text; None, until there is
+    so much to be asked that it pays to cut the text into words.
+    """
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._text = _Part(self._values(""), addresses=False)
+        self._parts = {"": self._text}
+        self._hits: dict[Term, list[Hit]] = {}
+        self._asked = 0
+        self.known: frozenset[str] | None = None
+
+    def _part(self, group: str) -> _Part:
+        part = self._parts.get(group)
+        if part is None:
+            part = self._parts[group] = _Part(self._values(group), addresses=True)
+        return part
+
+    def _values(self, group: str) -> dict[int, str]:
+        """Return the fields of a group that are not empty, by rank."""
+        return {rank: value for rank in _RANKS[group] if (value := self._value(FIELDS[rank]))}
+
+    def _value(self, field: str) -> str:
+        match field:
+            case "author":
+                return "; ".join(self._entry.authors)
+            case "tag":
+                return "; ".join(self._entry.tags)
+            case _:
+                value: str = getattr(self._entry, field)
+                return value
+
+    def letters(self, group: str) -> str:
+        """Return the folded letters of a group of fields, a blank before and after each field."""
+        return self._part(group).folded.letters
+
+    def words(self, group: str) -> frozenset[str]:
+        """Return the different folded words of a group of fields."""
+        if group:
+            return self._part(group).words
+        self.known = self._text.words
+        return self.known
+
+    def cited(self, group: str, kind: str) -> Iterable[str]:
+        """Return the numbers of the laws, decrees or bills that are cited there."""
+        return self._part(group).cited(kind)
+
+    def may_hold(self, clauses: Sequence[Sequence[str]]) -> bool:
+        """Tell whether a word of each clause may stand in the text: soon, and never a wrong no.
+
+        Where little is asked, it is searched for; where much is, the text is
+        cut into its words, once.
+        """
+        if self.known is None:
+            self._asked += sum(map(len, clauses))
+            if self._asked < _FEW:
+                letters = self._text.folded.letters
+                return all(any(map(letters.__contains__, clause)) for clause in clauses)
+        known = self.known or self.words("")
+        return not any(map(known.isdisjoint, clauses))
+
+    def hits(self, term: Term) -> list[Hit]:
+        """Return every place of *term*, in the order of fields and offsets."""
+        if term.kind in _OF_WORDS and term.field in _IN_TEXT and self._lacks(term):
+            return []
+        found = self._hits.get(term)
+        if found is None:
+            found = self._hits[term] = self._part(group_of(term.field)).hits(term)
+        return found
+
+    def _lacks(self, term: Term) -> bool:
+        """Tell whether the words of the text leave *term* no place; if few are asked, it is uncut."""
+        known = self.known
+        if known is None:
+            self._asked += 1
+            if self._asked < _FEW:
+                return False
+            known = self.words("")
+        if term.kind == "forms":
+            return known.isdisjoint(term.words)
+        return not known.issuperset(term.words)
+
+    def span(self, hit: Hit) -> tuple[int, int]:
+        """Return the letters of the whole words that *hit* touches."""
+        return self._part_of(hit[0]).span(hit)
+
+    def folded(self, rank: int) -> Folded:
+        """Return the folded text that the field of that rank is a part of."""
+        return self._part_of(rank).folded
+
+    def _part_of(self, rank: int) -> _Part:
+        return self._text if rank < len(_DEFAULT) else self._part(FIELDS[rank])
+
+    def because(self, hits: Iterable[Hit]) -> tuple[Because, ...]:
+        """Return the places of *hits* with the words around them, at most 100."""
+        return tuple(map(self._because, sorted(set(hits))[:MOST_PLACES]))
+
+    def _because(self, hit: Hit) -> Because:
+        rank, start, end, term = hit
+        field = FIELDS[rank]
+        text = self._value(field)
+        return Because(
+            term=term,
+            field=field,
+            start=start,
+            end=end,
+            quote=text[start:end],
+            before=_before(text, start),
+            after=_after(text, end),
+        )
+
+
+def _before(text: str, start: int) -> str:
+    piece = text[max(0, start - _AROUND) : start]
+    if start > _AROUND and " " in piece:
+        piece = "…" + piece[piece.index(" ") :]
+    return _one_spaced(piece)
+
+
+def _after(text: str, end: int) -> str:
+    piece = text[end : end + _AROUND]
+    if end + _AROUND < len(text) and " " in piece:
+        piece = piece[: piece.rindex(" ") + 1] + "…"
+    return _one_spaced(piece)
+
+
+def _one_spaced(text: str) -> str:
+    return _SPACES.sub(" ", text) if "  " in text or not text.isprintable() else text
