@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from rules.files import read_rules
+from rules.files import rules_and_problems
 from rules.forms import let_go
 from rules.inline import failures
 from rules.packed import Kept, key_of, pack, unpack
-from rules.problems import Problem, RuleError, unreadable
+from rules.problems import Problem, unreadable
 from rules.rule import Rule
 from rules.ruleset import RuleSet
 
@@ -21,11 +21,19 @@ class RuleFile:
     """A rule file: what was seen last, the rules in force, and what is wrong with what was seen.
 
     *data* are the file's bytes, or the reason for which they could not be had.
+    *legible* are the rules of a bad file that could be read: not in force, but
+    what they say of the desk can be checked.
     """
 
     data: bytes | str
     rules: tuple[Rule, ...] = ()
     problems: tuple[Problem, ...] = ()
+    legible: tuple[Rule, ...] = ()
+
+    @property
+    def seen(self) -> tuple[Rule, ...]:
+        """Return the rules of the file as it is now."""
+        return self.legible if self.problems else self.rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,11 @@ class RuleBook:
     def problems(self) -> tuple[Problem, ...]:
         """Return what is wrong with the files as they are now."""
         return tuple(problem for file in self.files.values() for problem in file.problems)
+
+    @property
+    def seen(self) -> tuple[Rule, ...]:
+        """Return the rules of all files as they are now, in force or not."""
+        return tuple(rule for file in self.files.values() for rule in file.seen)
 
     def reload(self, files: Mapping[str, bytes | str], *, tested: bool = True) -> RuleBook:
         """Return the book for *files*; this very book where nothing changed.
@@ -68,7 +81,8 @@ class RuleBook:
             file = self._read(name, files[name], tested=tested)
             if clashes := _clashes(file, owners):
                 rules = tuple(rule for rule in self._last_good(name) if rule.id not in owners)
-                file = replace(file, rules=rules, problems=(*file.problems, *clashes))
+                problems = (*file.problems, *clashes)
+                file = replace(file, rules=rules, problems=problems, legible=file.seen)
             read[name] = file
             owners.update(dict.fromkeys((rule.id for rule in file.rules), name))
         let_go()
@@ -94,12 +108,13 @@ class RuleBook:
         return file
 
     def _parsed(self, name: str, data: bytes, *, tested: bool) -> RuleFile:
-        try:
-            rules = read_rules(name, data)
-        except RuleError as error:
-            return RuleFile(data=data, rules=self._last_good(name), problems=error.problems)
-        if tested and (failed := tuple(problem for rule in rules for problem in failures(rule))):
-            return RuleFile(data=data, rules=self._last_good(name), problems=failed)
+        rules, problems = rules_and_problems(name, data)
+        if tested:
+            problems += tuple(problem for rule in rules for problem in failures(rule))
+        if problems:
+            return RuleFile(
+                data=data, rules=self._last_good(name), problems=problems, legible=rules
+            )
         return RuleFile(data=data, rules=rules)
 
     def _last_good(self, name: str) -> tuple[Rule, ...]:
@@ -127,6 +142,6 @@ def _clashes(file: RuleFile, owners: Mapping[str, str]) -> tuple[Problem, ...]:
             f"the id `{rule.id}` stands in {owners[rule.id]} already",
             "choose another id",
         )
-        for rule in file.rules
+        for rule in file.seen
         if rule.id in owners
     )

@@ -12,13 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple, cast
 
-from ahocorasick_rs import AhoCorasick, Implementation
-
 from rules.common import SHARES
 from rules.fold import apart
 from rules.law import CITED
 from rules.page import Page, group_of
 from rules.query import And, Count, Near, Node, Not, Or, Term, walk
+from rules.scan import Scan
 
 Kind = Literal["word", "prefix", "law", "decree", "bill"]
 
@@ -153,22 +152,19 @@ def _together(anchors: Sequence[Anchor]) -> Anchor:
 _Rules = tuple[str, ...]
 
 
-class _Scan:
+class _Scanner:
     """Finds in a text, in one go, all words and beginnings of words that are anchors of rules."""
 
     def __init__(self, words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> None:
         texts = sorted({*words, *prefixes})
         self._whole = [words.get(text, ()) for text in texts]
         self._begun = [prefixes.get(text, ()) for text in texts]
-        self._automaton = AhoCorasick(
-            texts, implementation=Implementation.DFA, store_patterns=False
-        )
+        self._scan = Scan(texts)
 
     def found(self, page: Page, group: str) -> Iterator[_Rules]:
         """Yield the rules of what stands there."""
         letters = page.letters(group)
-        hits = self._automaton.find_matches_as_indexes(letters, overlapping=True)
-        for number, start, end in hits:
+        for number, start, end in self._scan.hits(letters):
             before = letters[start - 1]
             if before != " " and not apart(before, letters[start]):
                 continue
@@ -179,7 +175,7 @@ class _Scan:
 
 
 class _Lookup:
-    """Does what _Scan does, word by word: for so many anchors that an automaton would be slow.
+    """Does what _Scanner does, word by word: for so many anchors that an automaton would be slow.
 
     Most words of an article were met before and begin like no anchor: they are known.
     """
@@ -210,9 +206,9 @@ class _Lookup:
         return found
 
 
-def _finder(words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> _Scan | _Lookup:
+def _finder(words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> _Scanner | _Lookup:
     letters = sum(map(len, words)) + sum(map(len, prefixes))
-    return (_Scan if letters < _SMALL else _Lookup)(words, prefixes)
+    return (_Scanner if letters < _SMALL else _Lookup)(words, prefixes)
 
 
 class _Index:

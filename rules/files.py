@@ -34,15 +34,21 @@ def read_rules(file: str, data: bytes) -> tuple[Rule, ...]:
 
     *file* is the file's name in messages.
     """
+    rules, problems = rules_and_problems(file, data)
+    if problems:
+        raise RuleError(problems)
+    return rules
+
+
+def rules_and_problems(file: str, data: bytes) -> tuple[tuple[Rule, ...], tuple[Problem, ...]]:
+    """Return the rules in *data* that can be read, and every problem found, in their order."""
     try:
         document = read_yaml(file, data)
     except DeskError as error:
-        raise RuleError(error.problems) from error
+        return (), error.problems
     reader = _Reader(document)
-    rules = reader.rules()
-    if reader.problems:
-        raise RuleError(sorted(reader.problems, key=lambda p: (p.line, p.column)))
-    return tuple(rules)
+    rules = tuple(reader.rules())
+    return rules, tuple(sorted(reader.problems, key=lambda p: (p.line, p.column)))
 
 
 class _Reader:
@@ -51,6 +57,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self._value = document.value
         self._places = document.places
+        self._ids: set[str] = set()
         self.problems: list[Problem] = []
 
     def rules(self) -> list[Rule]:
@@ -71,17 +78,12 @@ class _Reader:
                 ("rules",), "R101", "there is no list of `rules`", "rules: with - id: … below"
             )
             return []
-        rules: dict[str, Rule] = {}
+        rules: list[Rule] = []
         for index, item in enumerate(items):
             rule = self._rule(("rules", index), item)
-            if rule and rule.id in rules:
-                message = f"the id `{rule.id}` is there twice"
-                self._refuse(
-                    ("rules", index, "id"), "R104", message, "each rule has an id of its own"
-                )
-            elif rule:
-                rules[rule.id] = rule
-        return list(rules.values())
+            if rule:
+                rules.append(rule)
+        return rules
 
     def _rule(self, path: Path, item: object) -> Rule | None:
         if not isinstance(item, dict):
@@ -174,7 +176,11 @@ class _Reader:
         elif identity in _TAKEN:
             message = f"the feed `{identity}` is there already"
             self._refuse((*path, "id"), "R103", message, "choose another id")
+        elif identity in self._ids:
+            message = f"the id `{identity}` is there twice"
+            self._refuse((*path, "id"), "R104", message, "each rule has an id of its own")
         else:
+            self._ids.add(identity)
             return identity
         return None
 

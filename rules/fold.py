@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import accumulate, islice
 
+from rules.scan import Scan
+
 _INVISIBLE = frozenset(
     "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063"
     "\u2064\u2066\u2067\u2068\u2069\ufeff"
 )
 """What no reader sees; the zero-width space too, which pages put into words as they do soft hyphens."""
-
 _SIGNS = frozenset("™℠®©")
 _LETTERS = str.maketrans(
     {"ı": "i", "đ": "d", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ħ": "h"}
@@ -107,6 +108,7 @@ class Folded:
         self._places = places
         self._before = before
         self._walked = 0
+        self._sought: Mapping[str, Sequence[int]] = {}
 
     def within(self, start: int, end: int) -> Folded:
         """Return the words whose letters stand in [start, end), which cuts no word."""
@@ -130,21 +132,39 @@ class Folded:
 
     def letters_of(self, words: Sequence[str], *, whole: bool = True) -> list[tuple[int, int]]:
         """Return what places_of does, as offsets in the folded letters."""
-        first, *rest = words
+        rarest = rarest_of(words)
+        word, before, last = words[rarest], words[:rarest], len(words) - 1
         found: list[tuple[int, int]] = []
-        at = self.letters.find(first)
-        while at >= 0:
-            end = after = at + len(first)
-            if at == 0 or apart(self.letters[at - 1], first[0]):
-                after = self._after(at, first, whole=whole or bool(rest))
-                for number, word in enumerate(rest, 1):
-                    if after < 0:
-                        break
-                    after = self._after(self._next(after), word, whole=whole or number < len(rest))
-                if after >= 0:
-                    found.append((at, after))
-            at = self.letters.find(first, end)
+        sought = self._sought.get(word)
+        for at in _places(word, self.letters) if sought is None else sought:
+            start = at if self._begins(at) else -1
+            for other in reversed(before):
+                start = self._start_before(start, other)
+            end = self._after(at, word, whole=whole or rarest < last) if start >= 0 else -1
+            for number in range(rarest + 1, len(words)):
+                if end >= 0:
+                    other_whole = whole or number < last
+                    end = self._after(self._next(end), words[number], whole=other_whole)
+            if end >= 0:
+                found.append((start, end))
         return found
+
+    def _start_before(self, at: int, word: str) -> int:
+        """Return where the word before the one at *at* begins, if it is *word*; else -1."""
+        end = at
+        while end > 0 and self.letters[end - 1] == " ":
+            end -= 1
+        start = end - len(word)
+        if start < 0 or not self.letters.startswith(word, start) or not self._begins(start):
+            return -1
+        return start
+
+    def seek(self, words: Sequence[str]) -> None:
+        """Find each of *words* now, in one go: for many words of a long text, that is sooner."""
+        places: list[list[int]] = [[] for _ in words]
+        for number, start, _ in Scan(words).hits(self.letters):
+            places[number].append(start)
+        self._sought = dict(zip(words, places, strict=True))
 
     def _after(self, at: int, word: str, *, whole: bool) -> int:
         """Return where the word at *at* ends, if it is *word* or begins with it; else -1."""
@@ -219,7 +239,7 @@ class Folded:
 
     def _begins(self, at: int) -> bool:
         """Tell whether a word begins at *at* of the letters, if there is one."""
-        return at == len(self.letters) or apart(self.letters[at - 1], self.letters[at])
+        return at in {0, len(self.letters)} or apart(self.letters[at - 1], self.letters[at])
 
     def after(self, end: int, count: int) -> int:
         """Return where the *count*-th word begins after the letters up to *end*, or the end of all.
@@ -240,6 +260,18 @@ class Folded:
     def count(self, start: int, end: int) -> int:
         """Return how many words there are from *start* to *end* of the letters."""
         return sum(1 for _ in _TOKEN.finditer(self.letters, start, end))
+
+
+def rarest_of(words: Sequence[str]) -> int:
+    """Return the number of the word that is probably the rarest, and so the soonest found."""
+    return max(range(len(words)), key=lambda at: len(words[at])) if len(words) > 1 else 0
+
+
+def _places(text: str, letters: str) -> Iterator[int]:
+    at = letters.find(text)
+    while at >= 0:
+        yield at
+        at = letters.find(text, at + len(text))
 
 
 def apart(char: str, other: str) -> bool:

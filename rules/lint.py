@@ -20,18 +20,63 @@ _CLASS = re.compile(r"\[[^\]]*\]|\\[pP]\{?\w+\}?|\\.|\(\?[a-zA-Z]+\)?")
 def warnings(rules: Iterable[Rule]) -> tuple[Problem, ...]:
     """Return what is odd about *rules*, in their order."""
     found: list[Problem] = []
-    versions: dict[str, Rule] = {}
+    asked = _Asked()
+    for rule in (rules := list(rules)):
+        asked.add(rule)
     for rule in rules:
         for node in walk(rule.tree):
             found.extend(_placed(rule, *odd) for odd in _of_node(node))
-        first = versions.setdefault(rule.version, rule)
-        if first is not rule:
-            message = f"it asks what the rule `{first.id}` asks already"
-            found.append(rule.problem(("query",), "L106", message, "remove one of the two"))
+        if wider := asked.wider_than(rule):
+            message = f"all that it finds, the rule `{wider.id}` finds too"
+            hint = "remove one of the two, or narrow the other"
+            found.append(rule.problem(("query",), "L106", message, hint))
         if not rule.tests:
             hint = 'tests: {match: ["…"], no_match: ["…"]}; tocsin backtest finds texts for them'
             found.append(rule.problem(("id",), "L107", "the rule has no examples", hint))
     return tuple(found)
+
+
+class _Asked:
+    """The branches of rules: what is joined by OR at the top of a query, or the query itself."""
+
+    def __init__(self) -> None:
+        self._branches: dict[str, frozenset[str]] = {}
+        self._with: dict[str, list[Rule]] = {}
+
+    def add(self, rule: Rule) -> None:
+        """Take in what *rule* asks, and of which sources."""
+        parts = rule.tree.parts if isinstance(rule.tree, Or) else (rule.tree,)
+        whence = f"{rule.only}{rule.except_}"
+        branches = frozenset(_sense(part) + whence for part in parts)
+        self._branches[rule.id] = branches
+        for branch in branches:
+            self._with.setdefault(branch, []).append(rule)
+
+    def wider_than(self, rule: Rule) -> Rule | None:
+        """Return a rule that finds all that *rule* finds; of two that ask the same, the first."""
+        own = self._branches[rule.id]
+        own_comes_first = False
+        for other in min((self._with[branch] for branch in own), key=len):
+            if other is rule:
+                own_comes_first = True
+                continue
+            theirs = self._branches[other.id]
+            if own < theirs or (own == theirs and not own_comes_first):
+                return other
+        return None
+
+
+def _sense(node: Node) -> str:
+    """Return what *node* asks, however it is written and in whatever order."""
+    match node:
+        case And(parts) | Or(parts):
+            return f"{type(node).__name__}{sorted(map(_sense, parts))}"
+        case Not(part):
+            return f"Not{_sense(part)}"
+        case Term(kind="word" | "prefix" | "phrase" | "forms"):
+            return f"{node.field}:{node.kind}:{node.words}"
+        case _:
+            return print_query(node)
 
 
 Warned = tuple[Node, str, str, str]
@@ -57,7 +102,10 @@ def _of_term(term: Term) -> Iterator[Warned]:
     if term.kind == "prefix" and len(term.words) == 1 and len(term.words[0]) < SHORTEST_PREFIX:
         message = f"`{term.text}*` begins very many words"
         yield term, "L101", message, "give a prefix four letters or more"
-    if term.kind == "word" and term.field in {"", "text"} and set(term.words) <= EVERYWHERE:
+    if term.kind == "word" and term.text in {"and", "or", "not"}:
+        message = f"`{term.text}` is looked for as a word"
+        yield term, "L102", message, f"operators are written in capitals: {term.text.upper()}"
+    elif term.kind == "word" and term.field in {"", "text"} and set(term.words) <= EVERYWHERE:
         message = f"`{term.text}` stands in nearly every article"
         yield term, "L102", message, 'join it to its neighbours: "de la ley"'
     if term.kind == "window" and term.slop > WIDEST:

@@ -8,16 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
 from rules.entry import Entry
-from rules.fold import Folded, Plain, as_written, fold_together, plain, words_in
+from rules.fold import Folded, Plain, as_written, fold_together, plain, rarest_of, words_in
 from rules.law import Citation, citations
 from rules.match import Because
-from rules.query import FIELDS, Term, print_query
+from rules.query import FIELDS, Node, Term, print_query, walk
 from rules.regex import pattern_of
 
 MOST_PLACES = 100
 _SPACES = re.compile(r"\s+")
 _AROUND = 70
 _FEW = 16
+_LONG = 50_000
+"""From so many letters on, the words of all rules that may hold are looked for in one go."""
+
 _DEFAULT = ("title", "summary", "text")
 _RANKS = {field: (rank,) for rank, field in enumerate(FIELDS)} | {"": (0, 1, 2), "text": (1, 2)}
 _IN_TEXT = {"", *_DEFAULT}
@@ -206,6 +209,19 @@ class Page:
                 return all(any(map(letters.__contains__, clause)) for clause in clauses)
         known = self.known or self.words("")
         return not any(map(known.isdisjoint, clauses))
+
+    def seek(self, trees: Iterable[Node]) -> None:
+        """Find the words of *trees* in one go, if the text is so long that this is sooner."""
+        if len(self.letters("")) < _LONG:
+            return
+        known = self.words("")
+        sought: set[str] = set()
+        for term in (node for tree in trees for node in walk(tree) if isinstance(node, Term)):
+            if term.kind == "forms":
+                sought.update(known.intersection(term.words))
+            elif term.kind == "prefix" or (term.kind in _OF_WORDS and known.issuperset(term.words)):
+                sought.add(term.words[rarest_of(term.words)])
+        self._text.folded.seek(sorted(sought))
 
     def hits(self, term: Term) -> list[Hit]:
         """Return every place of *term*, in the order of fields and offsets."""

@@ -28,7 +28,9 @@ class RuleSet:
     def match(self, entry: Entry) -> tuple[Match, ...]:
         """Return the matches of *entry*, in the order of the rules."""
         page = Page(entry)
-        held = [match for rule in self._that_may_hold(page) for match in _judged(rule, entry, page)]
+        asked = tuple(self._that_may_hold(page))
+        page.seek(rule.tree for rule in asked)
+        held = [match for rule in asked for match in _judged(rule, entry, page)]
         return tuple(sorted(held, key=lambda match: self._order[match.rule]))
 
     def _that_may_hold(self, page: Page) -> Iterator[Rule]:

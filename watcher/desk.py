@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -119,9 +119,21 @@ class DeskState:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Return all that is wrong with the desk now."""
-        found = (*self.setting_problems, *self.source_problems, *self.book.problems)
-        # What is missing because its file is bad would only be told twice.
-        return found or tuple(_crossing(self.settings, self.sources, self.book.rules))
+        found = [*self.setting_problems, *self.source_problems, *self.book.problems]
+        found += self._crossing()
+        return tuple(sorted(found, key=lambda p: (p.file, p.line, p.column)))
+
+    def _crossing(self) -> Iterator[Problem]:
+        """Yield what rules, sources and settings say of one another that is not so.
+
+        What is missing because its own file is bad would only be told twice.
+        """
+        endpoints = None if self.setting_problems else self.settings.endpoints
+        sources = None if self.source_problems else [source.name for source in self.sources]
+        for rule in self.book.seen:
+            yield from _of_rule(rule, endpoints, sources)
+        if not self.setting_problems and not self.book.problems:
+            yield from _of_feeds(self.settings, self.book.rules)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -161,26 +173,37 @@ class DeskState:
 
 def read_desk(folder: Path, environ: Mapping[str, str]) -> DeskState:
     """Return the desk in *folder*; raise DeskError with every problem of every file."""
-    problems: list[Problem] = []
-    settings: Settings | None = None
+    state, problems = look_at_desk(folder, environ)
+    if state is None or problems:
+        raise DeskError(problems)
+    return state
+
+
+def look_at_desk(
+    folder: Path, environ: Mapping[str, str]
+) -> tuple[DeskState | None, tuple[Problem, ...]]:
+    """Return the desk in *folder* as far as it can be read, and every problem of every file.
+
+    Without good settings there is no desk.
+    """
     sources: tuple[SourceSpec, ...] = ()
-    try:
-        settings = read_settings(folder, shown(folder / SETTINGS), environ)
-    except DeskError as error:
-        problems.extend(error.problems)
+    problems: tuple[Problem, ...] = ()
     try:
         sources = read_sources(folder, shown(folder / SOURCES))
     except DeskError as error:
-        problems.extend(error.problems)
+        problems = error.problems
     parsed = ParsedRules(folder / "data" / "parsed")
     book = RuleBook.empty(parsed).reload(rule_files(folder / RULES))
-    if settings is None or problems:
-        raise DeskError([*problems, *book.problems])
-    parsed.tidy()
-    state = DeskState(folder=folder, settings=settings, sources=sources, book=book)
-    if state.problems:
-        raise DeskError(state.problems)
-    return state
+    try:
+        settings = read_settings(folder, shown(folder / SETTINGS), environ)
+    except DeskError as error:
+        return None, (*error.problems, *problems, *book.problems)
+    if not problems:
+        parsed.tidy()
+    state = DeskState(
+        folder=folder, settings=settings, sources=sources, book=book, source_problems=problems
+    )
+    return state, state.problems
 
 
 def reread(state: DeskState) -> DeskState:
@@ -214,13 +237,7 @@ def _resettled(settings: Settings) -> tuple[Settings, tuple[Problem, ...]]:
     return settings.with_endpoints(edited), ()
 
 
-def _crossing(
-    settings: Settings, sources: tuple[SourceSpec, ...], rules: RuleSet
-) -> Iterator[Problem]:
-    """Yield what rules, sources and settings say of one another that is not so."""
-    names = [source.name for source in sources]
-    for rule in rules.rules.values():
-        yield from _of_rule(rule, settings, names)
+def _of_feeds(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
     for name, feed in settings.values.feeds.items():
         at = ("feeds", name)
         if name in rules.rules:
@@ -233,18 +250,19 @@ def _crossing(
                 yield settings.problem((*at, "rules", index), "D104", message, hint)
 
 
-def _of_rule(rule: Rule, settings: Settings, sources: Sequence[str]) -> Iterator[Problem]:
+def _of_rule(
+    rule: Rule, endpoints: Collection[str] | None, sources: Collection[str] | None
+) -> Iterator[Problem]:
     for index, endpoint in enumerate(rule.notify):
-        if endpoint not in settings.endpoints:
+        if endpoints is not None and endpoint not in endpoints:
             message = f"there is no endpoint `{endpoint}`"
-            hint = did_you_mean(endpoint, settings.endpoints) or (
+            hint = did_you_mean(endpoint, endpoints) or (
                 f"describe it as [endpoints.{endpoint}] in tocsin.toml"
             )
             yield rule.problem(("notify", index, "endpoint"), "D101", message, hint)
     for key, wanted in (("only", rule.only or ()), ("except", rule.except_)):
         for index, source in enumerate(wanted):
-            if source not in sources:
+            if sources is not None and source not in sources:
                 message = f"there is no source `{source}`"
-                yield rule.problem(
-                    ("sources", key, index), "D102", message, did_you_mean(source, sources)
-                )
+                hint = did_you_mean(source, sources) or "describe it in sources.yaml"
+                yield rule.problem(("sources", key, index), "D102", message, hint)

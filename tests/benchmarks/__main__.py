@@ -110,6 +110,14 @@ def serve() -> Mapping[str, object]:
     return measured()
 
 
+def _shown(name: str, found: Mapping[str, object]) -> str:
+    if name != "match":
+        return str(found)
+    from tests.benchmarks.matching import printed
+
+    return f"\n{printed(found)}\n"
+
+
 BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
     bench.__name__: bench for bench in (start, reload, alert, match, backtest, latency, poll, serve)
 }
@@ -126,7 +134,7 @@ def main() -> None:
         found[name] = BENCHES[name]()
         if not given.json:
             what = (BENCHES[name].__doc__ or "").splitlines()[0]
-            print(f"{name}: {found[name]}  {what}")
+            print(f"{name}: {_shown(name, found[name])}  {what}")
     if given.json:
         json.dump(found, sys.stdout, indent=2)
 

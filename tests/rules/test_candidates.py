@@ -99,6 +99,20 @@ def test_the_rarer_side_of_an_and_is_its_anchor() -> None:
         assert {atom.text for atom in found.atoms} == {"raro"}
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(trees(), min_size=1, max_size=8), st.lists(TEXTS, min_size=1, max_size=4))
+def test_a_long_text_whose_words_are_sought_in_one_go_gives_the_same(
+    found: list[Node], pieces: list[str]
+) -> None:
+    rules = RuleSet(
+        Rule(id=f"r{number}", title="r", query="", tree=tree) for number, tree in enumerate(found)
+    )
+    entry = Entry(
+        key="1", title=pieces[0], text=f"{' '.join(pieces)} {'otra ' * 12_000}{pieces[-1]}"
+    )
+    assert rules.match(entry) == rules.match_plainly(entry)
+
+
 def test_a_long_text_of_nothing_but_hits_is_judged_in_time() -> None:
     rules = RuleSet([a_rule("near", "(a NEAR/5 b)"), a_rule("window", '"a b"~5')])
     entry = Entry(key="1", text="a b " * 60_000)

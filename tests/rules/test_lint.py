@@ -52,6 +52,28 @@ def test_two_rules_that_ask_the_same_and_one_without_examples_are_warned_of() ->
     assert [one.code for one in warnings(read_rules("a.yaml", data))] == ["L106", "L107"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "lines"),
+    [
+        ("cupo OR lima", "LIMA OR cupo", [4]),
+        ("cupo OR lima", "cupo", [4]),
+        ("cupo", "lima OR cupo", [3]),
+        ("cupo OR lima", "cupo OR paro", []),
+        ("cupo AND lima", "cupo", []),
+    ],
+)
+def test_a_rule_that_finds_nothing_of_its_own_is_warned_of(
+    first: str, second: str, lines: list[int]
+) -> None:
+    rules = f"  - {{id: one, query: {first}}}\n  - {{id: two, query: {second}}}\n"
+    found = warnings(read_rules("a.yaml", f"version: 1\nrules:\n{rules}".encode()))
+    assert [one.line for one in found if one.code == "L106"] == lines
+
+
+def test_operators_in_small_letters_are_warned_of() -> None:
+    assert warned("(paro and lima)") == [(6, 16, "L102")]
+
+
 def test_the_starter_rules_are_not_warned_of() -> None:
     rules = RuleBook.empty().reload(library_files()).rules.rules
     assert warnings(rules.values()) == ()

@@ -153,6 +153,22 @@ def test_the_problems_of_every_file_are_told_together(tmp_path: Path) -> None:
     assert files == {"one.yaml", "sources.yaml", "tocsin.toml"}
 
 
+def test_a_bad_rule_hides_no_mistake_of_the_others(tmp_path: Path) -> None:
+    rules = """version: 1
+rules:
+  - {id: one, query: extorsion~2}
+  - {id: one, query: paro}
+  - {id: two, query: paro, notify: [nobody]}
+  - {id: three, query: paro, sources: {only: [nowhere]}}
+  - {id: four, query: paro, tests: {match: [huelga]}}
+"""
+    a_desk(tmp_path, rules=rules)
+    with pytest.raises(DeskError) as caught:
+        read_desk(tmp_path, {})
+    told = [(problem.line, problem.code) for problem in caught.value.problems]
+    assert told == [(3, "Q105"), (4, "R104"), (5, "D101"), (6, "D102"), (7, "R201")]
+
+
 @pytest.mark.parametrize(
     ("rule", "settings", "code", "hint"),
     [

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from rules import DeskError, Problem
 from rules.lint import warnings
 from watcher.commands.output import err, out, write_json, write_problems
-from watcher.desk import DeskState, find_desk, read_desk, shown, write_starter
+from watcher.desk import find_desk, look_at_desk, shown, write_starter
 
 
 def init(folder: Path, *, json: bool) -> None:
@@ -32,18 +31,13 @@ def init(folder: Path, *, json: bool) -> None:
 def check(given: Path | None, *, json: bool) -> None:
     """Write every problem of the desk, and what is odd about its rules; exit 1 for a problem."""
     folder = find_desk(given, os.environ, Path.cwd())
-    state: DeskState | None = None
-    problems: tuple[Problem, ...] = ()
-    try:
-        state = read_desk(folder, os.environ)
-    except DeskError as error:
-        problems = error.problems
-    odd = warnings(state.book.rules.rules.values()) if state else ()
+    state, problems = look_at_desk(folder, os.environ)
+    odd = warnings(state.book.seen) if state else ()
     if json:
         found = {"problems": list(map(asdict, problems)), "warnings": list(map(asdict, odd))}
         write_json({"ok": not problems, **found})
-    elif state is None:
-        write_problems(problems, out())
+    elif state is None or problems:
+        write_problems((*problems, *odd), out())
         err().print(f"{len(problems)} problem(s) in {escape(shown(folder))}")
     else:
         rules, sources = len(state.book.rules.rules), len(state.sources) - 1
