@@ -112,6 +112,15 @@ def _part(found: re.Match[str]) -> Part:
     return Part(name=name)
 
 
+def months(first: datetime, last: datetime) -> tuple[datetime, ...]:
+    """Return the beginning of each month from that of *first* to that of *last*, the last first."""
+    found, month = [], _month(first)
+    while month <= last:
+        found.append(month)
+        month = _next(month)
+    return tuple(reversed(found))
+
+
 def _month(at: datetime) -> datetime:
     return datetime(at.year, at.month, 1, tzinfo=UTC)
 

@@ -20,8 +20,8 @@ from feeds.clean import language, one_line, plain, web_link
 from feeds.difference import Change, difference
 from feeds.health import Health
 from feeds.highlight import excerpts_of, segments, texts_of
-from rules import Because
-from store import Coverage, Endpoint, Event, Feed, Published, Revision, Source, event_id
+from rules import Because, Problem
+from store import Coverage, Endpoint, Event, Feed, Headline, Published, Revision, Source, event_id
 from store.condition import condition, is_polled
 
 FORMATS = (
@@ -37,6 +37,9 @@ REVISIONS = 11
 """So many of the latest states of an article are compared on its page."""
 
 DAYS = 14
+LAST_DAYS = 30
+MOST_LINES = 2000
+"""A timeline shows the last days, or a month, and so many matches at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,34 @@ class Pages:
             troubled=troubled,
             endpoints=endpoints,
             events=events,
+        )
+
+    def rules(self, counts: Mapping[str, tuple[int, datetime | None]]) -> str:
+        """Return the page that shows each rule: what it asks, its examples, what it found."""
+        catalogue = self._catalogue
+        wrong: dict[str, list[Problem]] = {}
+        for problem in () if catalogue.private else catalogue.problems:
+            wrong.setdefault(problem.file, []).append(problem)
+        return self._page(
+            "rules.html", "rules", rules=catalogue.rules.values(), counts=counts, wrong=wrong
+        )
+
+    def timeline(
+        self, lines: Sequence[Headline], months: Sequence[datetime], month: datetime | None = None
+    ) -> str:
+        """Return the page that shows what was found by day and topic, of the last days or a *month*."""
+        days: dict[date, dict[str, list[Headline]]] = {}
+        for line in lines:
+            day = days.setdefault(line.matched_at.astimezone(UTC).date(), {})
+            day.setdefault(line.rule, []).append(line)
+        path = f"timeline/{month:%Y-%m}" if month else "timeline"
+        return self._page(
+            "timeline.html",
+            path,
+            days=days,
+            months=months,
+            month=month,
+            is_cut=len(lines) >= MOST_LINES,
         )
 
     def absent(self, title: str, text: str) -> str:

@@ -15,6 +15,7 @@ from feeds.address import LIVE, Part
 from feeds.catalogue import HEALTH, Catalogue
 from feeds.pages import REVISIONS, Pages, Topic, counted, first_day
 from feeds.shelf import RENDERERS, Shelf
+from feeds.timeline import Timeline
 from store.database import Database
 
 MANIFEST = ".tocsin-site.json"
@@ -89,6 +90,11 @@ def _pages(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
         None, database.sources(), database.endpoints(), catalogue.told(database.events(LIVE)), now
     )
     yield f"{HEALTH}/index.html", _bytes(health)
+    yield "rules/index.html", _bytes(pages.rules(counts))
+    timeline = Timeline(database, catalogue, now, static=True)
+    yield "timeline/index.html", _bytes(timeline.last_days())
+    for month, page in timeline.every_month():
+        yield f"timeline/{month}/index.html", _bytes(page)
 
 
 def _documents(

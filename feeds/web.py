@@ -10,13 +10,14 @@ from functools import partial
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from feeds import private
+from feeds import private, reading
 from feeds.address import LIVE
 from feeds.catalogue import Catalogue
 from feeds.health import Health
 from feeds.kiosk import READ, Kiosk
 from feeds.pages import REVISIONS, Pages, Topic, counted, first_day
 from feeds.shelf import Shelf
+from feeds.timeline import Timeline
 from store.database import Database
 
 _SAFE = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
@@ -46,7 +47,7 @@ def create_app(
     *doors* are routes by which something comes in; `/openapi.json` describes those for programs.
     """
     app = FastAPI(title="tocsin", redoc_url=None)
-    for door in doors:
+    for door in (*doors, reading.router(database, catalogue)):
         app.include_router(door)
     opener = private.opener(database, catalogue)
     page_at = partial(app.api_route, methods=list(READ), include_in_schema=False)
@@ -119,6 +120,20 @@ def create_app(
         pushed = {one.source for one in database.subscriptions() if one.is_held(now)}
         covered = database.coverage(first_day(now))
         return _page(Pages(catalogue()).sources(database.sources(), covered, pushed, now))
+
+    @page_at("/rules")
+    def rules() -> Response:
+        return _page(Pages(catalogue()).rules(database.match_counts()))
+
+    @page_at("/timeline")
+    def timeline() -> Response:
+        return _page(Timeline(database, catalogue(), clock()).last_days())
+
+    @page_at("/timeline/{month}")
+    def timeline_of(month: str) -> Response:
+        published = catalogue()
+        page = Timeline(database, published, clock()).month(month)
+        return _page(page) if page else _absent(published, "month", month)
 
     @page_at("/health")
     def health_page() -> Response:

@@ -19,11 +19,11 @@ from store.rows import DeliveryRow, EntryRow, MatchRow, RevisionRow, RuleRow
 _MICROSECOND = timedelta(microseconds=1)
 _NEAR = timedelta(seconds=10)
 
-_SHOWN = and_(RevisionRow.entry == EntryRow.id, RevisionRow.number == EntryRow.revision)
+SHOWN = and_(RevisionRow.entry == EntryRow.id, RevisionRow.number == EntryRow.revision)
 PUBLISHED = (
     select(MatchRow, EntryRow, RevisionRow)
     .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
-    .join(RevisionRow, _SHOWN)
+    .join(RevisionRow, SHOWN)
 )
 """A match with its entry and the present texts of that."""
 
@@ -105,7 +105,7 @@ def present(session: Session, ids: Sequence[str]) -> dict[str, Revision]:
     found = {}
     for some in values.batches(ids):
         rows = session.exec(
-            select(RevisionRow).join(EntryRow, _SHOWN).where(col(EntryRow.id).in_(some))
+            select(RevisionRow).join(EntryRow, SHOWN).where(col(EntryRow.id).in_(some))
         )
         found.update({row.entry: values.revision(row) for row in rows})
     return found
@@ -131,7 +131,7 @@ def alike(
         for some in values.batches(list(map(values.storable, wanted))):
             rows = session.exec(
                 select(EntryRow, RevisionRow.title)
-                .join(RevisionRow, _SHOWN)
+                .join(RevisionRow, SHOWN)
                 .where(EntryRow.source == source, column.in_(some))
             )
             found.update((row.id, (row, title)) for row, title in rows)
@@ -361,7 +361,7 @@ def entries(session: Session, since: datetime, after: str, limit: int) -> tuple[
     """Return a page of the entries seen since then, by id; the next begins *after* the last id."""
     rows = session.exec(
         select(EntryRow, RevisionRow)
-        .join(RevisionRow, _SHOWN)
+        .join(RevisionRow, SHOWN)
         .where(EntryRow.seen_at >= since, EntryRow.id > after)
         .order_by(EntryRow.id)
         .limit(limit)

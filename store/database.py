@@ -30,6 +30,7 @@ from store.nouns import (
     Endpoint,
     Event,
     FeedToken,
+    Headline,
     HubRequest,
     HubSubscriber,
     Known,
@@ -366,6 +367,18 @@ class Database:
         """Return the latest revisions of the entry with the id *entry*, newest first."""
         with self._engine.reading() as session:
             return archive.revisions(session, entry, limit)
+
+    def headlines(
+        self, rules: Sequence[str], since: datetime, until: datetime, limit: int
+    ) -> tuple[Headline, ...]:
+        """Return the last *limit* matches of *rules* found within that time, in a line each."""
+        with self._engine.reading() as session:
+            return windows.headlines(session, rules, since, until, limit)
+
+    def first_match(self, rules: Sequence[str]) -> datetime | None:
+        """Return when the first match of *rules* was found."""
+        with self._engine.reading() as session:
+            return windows.first_match(session, rules)
 
     def feed_version(self, rules: Sequence[str]) -> int:
         """Return a number that grows with every change of what a feed of *rules* shows."""

@@ -450,6 +450,18 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """A match in a line: the title and the source of its entry, and when it was found."""
+
+    id: str
+    rule: str
+    title: str
+    source: str
+    lang: str
+    matched_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedToken:
     """Somebody may read the private feed *feed*; *label* says who. *id* is no secret."""
 

@@ -10,9 +10,9 @@ from sqlalchemy import String, func
 from sqlmodel import Session, col, select, type_coerce
 
 from store import values
-from store.archive import PUBLISHED
-from store.nouns import Published, Span
-from store.rows import EventRow, MatchRow, RuleRow
+from store.archive import PUBLISHED, SHOWN
+from store.nouns import Headline, Published, Span
+from store.rows import EntryRow, EventRow, MatchRow, RevisionRow, RuleRow
 
 _SHARE = 20
 
@@ -49,6 +49,42 @@ def span(
         return Span(matches=matches, reached=found[limit - 1][1], earlier=found[limit][1])
     before = _newest(session, rules, found_at, 1, found_at < since)
     return Span(matches=matches, reached=since, earlier=before[0][1] if before else None)
+
+
+def headlines(
+    session: Session, rules: Sequence[str], since: datetime, until: datetime, limit: int
+) -> tuple[Headline, ...]:
+    """Return the last *limit* matches of *rules* found within that time, in a line each."""
+    found_at = col(MatchRow.matched_at)
+    found = _newest(session, rules, found_at, limit, found_at >= since, found_at < until)
+    instants = dict(found)
+    lines: dict[str, Headline] = {}
+    for some in values.batches([identity for identity, _ in found]):
+        rows = session.exec(
+            select(MatchRow.id, MatchRow.rule, RevisionRow.title, EntryRow)
+            .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
+            .join(RevisionRow, SHOWN)
+            .where(col(MatchRow.id).in_(some))
+        )
+        for identity, rule, title, entry in rows:
+            lines[identity] = Headline(
+                id=identity,
+                rule=rule,
+                title=title,
+                source=entry.source,
+                lang=entry.lang,
+                matched_at=instants[identity],
+            )
+    return tuple(lines[identity] for identity, _ in found)
+
+
+def first_match(session: Session, rules: Sequence[str]) -> datetime | None:
+    """Return when the first match of *rules* was found."""
+    found: list[datetime | None] = []
+    for some in values.batches(rules):
+        of_these = select(func.min(MatchRow.matched_at)).where(col(MatchRow.rule).in_(some))
+        found.append(session.exec(of_these).one())
+    return min((at for at in found if at is not None), default=None)
 
 
 def feed_version(session: Session, rules: Sequence[str]) -> int:
