@@ -110,6 +110,20 @@ def serve() -> Mapping[str, object]:
     return measured()
 
 
+def parse() -> Mapping[str, object]:
+    """How long a feed takes to read, and how many times as fast as feedparser's default that is."""
+    from tests.benchmarks.parsing import measured
+
+    return measured()
+
+
+def crowd() -> Mapping[str, object]:
+    """Whether ten thousand sources that are due at once make the desk miss a beat of 1 s."""
+    from tests.benchmarks.crowd import measured
+
+    return measured()
+
+
 def _shown(name: str, found: Mapping[str, object]) -> str:
     if name != "match":
         return str(found)
@@ -119,7 +133,8 @@ def _shown(name: str, found: Mapping[str, object]) -> str:
 
 
 BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
-    bench.__name__: bench for bench in (start, reload, alert, match, backtest, latency, poll, serve)
+    bench.__name__: bench
+    for bench in (start, reload, alert, match, backtest, latency, poll, parse, crowd, serve)
 }
 
 

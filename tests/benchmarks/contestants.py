@@ -1,7 +1,7 @@
-"""Those who run in the bench `poll`: tocsin as `tocsin poll --all` works, and the package `reader`.
+"""Those who run in the benches `poll` and `crowd`: tocsin, and the package `reader`.
 
-`python -m tests.benchmarks.contestants NAME FOLDER ADDRESS COUNT` does a round for each line that it
-reads. It imports little at its start, for tocsin's child processes import it again.
+`python -m tests.benchmarks.contestants NAME FOLDER [ADDRESS COUNT]` does a round for each line that
+it reads; `crowd` runs until all is done. It imports little at its start, for tocsin's child processes import it again.
 """
 
 from __future__ import annotations
@@ -58,6 +58,27 @@ async def _reader(folder: Path, address: str, count: str) -> None:
     await _rounds(look)
 
 
+async def _crowd(folder: Path) -> None:
+    """Run the engine until every source was read once, and say how far apart its beats were."""
+    from watcher.app import opened, utc_now
+    from watcher.logs import set_up_logs
+
+    set_up_logs()
+    async with opened(folder, {}) as app:
+        stop, begun, silence = asyncio.Event(), time.perf_counter(), 0.0
+        working = asyncio.create_task(app.engine.run(stop))
+        while app.engine.busy or await app.bridge(app.database.due_sources, utc_now(), 1):
+            for _ in range(50):
+                await asyncio.sleep(0.02)
+                silence = max(silence, app.engine.silence.total_seconds())
+        seconds = time.perf_counter() - begun
+        stop.set()
+        await working
+        failed = [one.error for one in app.database.sources() if one.error]
+        assert not failed, failed[0]
+    print(json.dumps({"seconds": round(seconds, 1), "longest_beat": round(silence, 2)}))
+
+
 async def _rounds(look: Callable[[], Awaitable[int]]) -> None:
     print("ready", flush=True)
     while sys.stdin.readline():
@@ -68,5 +89,5 @@ async def _rounds(look: Callable[[], Awaitable[int]]) -> None:
 
 
 if __name__ == "__main__":
-    contestants = {"ours": _ours, "reader": _reader}
+    contestants = {"ours": _ours, "reader": _reader, "crowd": _crowd}
     asyncio.run(contestants[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:]))
