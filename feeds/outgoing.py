@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 import httpcore
 import httpx
@@ -115,7 +116,7 @@ class Outgoing:
     Proxies and `.netrc` of the environment are ignored, for a proxy would connect
     to what the guard refuses; `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured, for
     receivers with a certificate authority of their own. *kept* is how many idle
-    connections stay open for what is asked next: for a few servers that are asked
+    connections of a lane stay open for what is asked next: for a few servers that are asked
     often, not for hundreds that are asked one question each, minutes apart. *resolve*
     and *ports* are what tests put in place of the system's resolver and of the ports
     of the web.
@@ -131,17 +132,27 @@ class Outgoing:
     ) -> None:
         self._system = SystemResolver()
         self._own = {"user-agent": user_agent, **({} if kept else {"connection": "close"})}
-        trusted = httpx.create_ssl_context()
-        # A connection to a private address must never serve a request that may not go there,
-        # so that each kind has its own pool.
-        self._transports = {
-            allow_private: _Transport(
-                GuardedBackend(resolve or self._system, allow_private=allow_private, ports=ports),
-                trusted,
-                kept,
+        self._trusted = httpx.create_ssl_context()
+        self._kept = kept
+        self._backends = {
+            allow_private: GuardedBackend(
+                resolve or self._system, allow_private=allow_private, ports=ports
             )
             for allow_private in (False, True)
         }
+        self._transports: dict[tuple[bool, str], _Transport] = {}
+
+    def _transport(self, lane: str = "", *, allow_private: bool) -> _Transport:
+        """Return the connections of a lane.
+
+        One to a private address must never serve a request that may not go there,
+        so that each kind has its own.
+        """
+        key = (allow_private, lane)
+        if key not in self._transports:
+            backend = self._backends[allow_private]
+            self._transports[key] = _Transport(backend, self._trusted, self._kept)
+        return self._transports[key]
 
     async def get(
         self,
@@ -161,7 +172,7 @@ class Outgoing:
         way passes the guard.
         """
         own = {"accept-encoding": "gzip, deflate", **self._own}
-        transport = self._transports[allow_private]
+        transport = self._transport(allow_private=allow_private)
         async with _limited(deadline, url):
             sent = {"accept": "*/*", **_lower(headers or {})}
             return await _followed(transport, url, sent, own, cap, max_redirects)
@@ -175,14 +186,16 @@ class Outgoing:
         cap: int = LARGEST_ANSWER,
         deadline: timedelta = POST_DEADLINE,
         allow_private: bool = False,
+        lane: str = "",
     ) -> Reply:
         """Return the answer of *url* to *body*; raise OutgoingError.
 
         A redirect is returned as it is. The answer's body is cut at *cap* bytes, and
-        left out where it comes in an encoding that we did not ask for.
+        left out where it comes in an encoding that we did not ask for. What has the same
+        *lane* shares connections, and with no other.
         """
         own = {"accept-encoding": "identity", **self._own}
-        transport = self._transports[allow_private]
+        transport = self._transport(lane, allow_private=allow_private)
         async with _limited(deadline, url):
             asked, credentials = _asked(url)
             sent = {"accept": "*/*", **_lower(headers), **credentials, **own}
@@ -287,7 +300,8 @@ async def _followed(
         asked = target
 
 
-def _asked(url: str) -> tuple[httpx.URL, dict[str, str]]:
+@lru_cache(maxsize=1024)
+def _asked(url: str) -> tuple[httpx.URL, Mapping[str, str]]:
     """Return the address to ask, without credentials and fragment, and the credentials' header."""
     try:
         asked = httpx.URL(url)

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise, starmap
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, get_args
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -21,7 +21,19 @@ from feeds.difference import Change, difference
 from feeds.health import Health
 from feeds.highlight import excerpts_of, segments, texts_of
 from rules import Because, Problem
-from store import Coverage, Endpoint, Event, Feed, Headline, Published, Revision, Source, event_id
+from store import (
+    Coverage,
+    Delivery,
+    DeliveryState,
+    Endpoint,
+    Event,
+    Feed,
+    Headline,
+    Published,
+    Revision,
+    Source,
+    event_id,
+)
 from store.condition import condition, is_polled
 
 FORMATS = (
@@ -119,6 +131,39 @@ class Pages:
             "sources.html", "sources", rows=rows, days=days, covered=by_day, pushed=pushed
         )
 
+    def deliveries(
+        self,
+        deliveries: Sequence[Delivery],
+        endpoints: Sequence[Endpoint],
+        *,
+        endpoint: str = "",
+        state: str = "",
+        more: bool = False,
+    ) -> str:
+        """Return the page that shows what was sent and what is owed, of one endpoint or state or of all.
+
+        *more* tells that there are older ones. Payloads and answers are not shown, and
+        only matches that this catalogue shows are linked to.
+        """
+        return self._page(
+            "deliveries.html",
+            "deliveries",
+            deliveries=deliveries,
+            endpoints=endpoints,
+            endpoint=endpoint,
+            state=state,
+            by_endpoint=[
+                (name, _query(endpoint=name, state=state))
+                for name in ("", *(one.name for one in endpoints))
+            ],
+            by_state=[
+                (one, _query(endpoint=endpoint, state=one))
+                for one in ("", *get_args(DeliveryState))
+            ],
+            more=more,
+            matches={one.id for one in deliveries if one.match and not self._catalogue.hidden},
+        )
+
     def health(
         self,
         health: Health | None,
@@ -195,6 +240,11 @@ class Pages:
                 **values,
             )
         )
+
+
+def _query(**values: str) -> str:
+    given = {name: value for name, value in values.items() if value}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def first_day(now: datetime) -> date:

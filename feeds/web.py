@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
+from typing import get_args
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -18,6 +19,7 @@ from feeds.kiosk import READ, Kiosk
 from feeds.pages import REVISIONS, Pages, Topic, counted, first_day
 from feeds.shelf import Shelf
 from feeds.timeline import Timeline
+from store import DeliveryState
 from store.database import Database
 
 _SAFE = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
@@ -32,6 +34,7 @@ _PAGE = {
 _PRIVATE = {"cache-control": "private, no-cache", "x-robots-tag": "noindex"}
 _LATEST = 3
 _ON_A_TOPIC = 100
+_DELIVERIES = 200
 
 
 def create_app(
@@ -135,6 +138,10 @@ def create_app(
         page = Timeline(database, published, clock()).month(month)
         return _page(page) if page else _absent(published, "month", month)
 
+    @page_at("/deliveries")
+    def deliveries(endpoint: str = "", state: str = "") -> Response:
+        return _page(_deliveries(database, catalogue(), endpoint, state))
+
     @page_at("/health")
     def health_page() -> Response:
         now, found = clock(), health()
@@ -165,6 +172,21 @@ def create_app(
         return JSONResponse(content, 200 if now.ready else 503, headers=_SAFE)
 
     return Kiosk(app, Shelf(database, clock), catalogue, opener)
+
+
+def _deliveries(database: Database, catalogue: Catalogue, endpoint: str, state: str) -> str:
+    states: tuple[DeliveryState, ...] = get_args(DeliveryState)
+    chosen = next((one for one in states if one == state), None)
+    found = database.deliveries(
+        endpoint=endpoint or None, state=chosen, of_desk=True, limit=_DELIVERIES + 1
+    )
+    return Pages(catalogue).deliveries(
+        found[:_DELIVERIES] if chosen or not state else (),
+        database.endpoints(),
+        endpoint=endpoint,
+        state=state,
+        more=len(found) > _DELIVERIES,
+    )
 
 
 def _page(text: str, status: int = 200, *, private: str = "") -> Response:

@@ -86,6 +86,7 @@ class Webhooks:
             headers={"content-type": delivery.content_type, **delivery.headers, **signed},
             body=delivery.body,
             allow_private=endpoint.allow_private,
+            lane=endpoint.name,
         )
         return answer_of(reply, endpoint.secrets, now)
 

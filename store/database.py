@@ -542,11 +542,15 @@ class Database:
         endpoint: str | None = None,
         state: DeliveryState | None = None,
         since: datetime | None = None,
+        of_desk: bool = False,
         limit: int = 100,
     ) -> tuple[Delivery, ...]:
-        """Return the latest deliveries, newest first, without their tries."""
+        """Return the latest deliveries, newest first, without their tries.
+
+        *of_desk* leaves out those to endpoints that parts of us enlisted.
+        """
         with self._engine.reading() as session:
-            return outbox.deliveries(session, endpoint, state, since, limit)
+            return outbox.deliveries(session, endpoint, state, since, limit, of_desk=of_desk)
 
     def delivery(self, identity: str) -> Delivery | None:
         """Return a delivery with every try."""

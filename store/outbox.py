@@ -284,10 +284,12 @@ def deliveries(
     state: DeliveryState | None,
     since: datetime | None,
     limit: int,
+    *,
+    of_desk: bool = False,
 ) -> tuple[Delivery, ...]:
     """Return the latest deliveries, newest first, without their tries."""
     query = select(DeliveryRow).order_by(col(DeliveryRow.created_at).desc(), DeliveryRow.id)
-    query = query.where(*_wanted(endpoint, state, since))
+    query = query.where(*_wanted(endpoint, state, since), *([_of_desk()] if of_desk else []))
     return tuple(map(values.delivery, session.exec(query.limit(limit))))
 
 
@@ -325,11 +327,14 @@ def replay(
 
     What others told of, or were spared, is left out, unless that *state* is asked for.
     """
-    mine = select(EndpointRow.name).where(EndpointRow.owner == receivers.DESK)
-    ours = col(DeliveryRow.endpoint).in_(mine)
     alone = [] if state else [col(DeliveryRow.state).not_in(_NOT_ALONE)]
     wanted = _wanted(endpoint, state, since)
-    return _again(session, now, ours, *alone, *wanted, placed_at=None)
+    return _again(session, now, _of_desk(), *alone, *wanted, placed_at=None)
+
+
+def _of_desk() -> Any:
+    mine = select(EndpointRow.name).where(EndpointRow.owner == receivers.DESK)
+    return col(DeliveryRow.endpoint).in_(mine)
 
 
 def _wanted(

@@ -30,7 +30,7 @@ from store.database import Database, StoreError
 from watcher.bridge import Bridge
 from watcher.children import Children
 from watcher.desk import DeskState, read_desk, reread
-from watcher.drain import Drainer
+from watcher.drain import IN_FLIGHT, Drainer
 from watcher.engines.embedded import EmbeddedEngine, Job
 from watcher.fetch import user_agent
 from watcher.gather import Gatherer
@@ -62,7 +62,6 @@ _MESSENGERS = 4
 _PATIENT_TRIES = 40
 _BETWEEN_TRIES = 0.05
 _LIMITS = {"poll": 64, "drain": 256, "subscribe": 4, "confirm": 4, "publish": 1, "maintain": 1}
-_KEPT_CONNECTIONS = 64
 _CLOCK_STEP = timedelta(seconds=1)
 _LONGEST_STEP = STEPS[-1] * 1.1
 _QUIET_BEAT = timedelta(seconds=30)
@@ -121,7 +120,7 @@ class App:
             utc_now,
             self.engine.ring,
         )
-        self.posting = Outgoing(user_agent(VERSION, polling.contact), kept=_KEPT_CONNECTIONS)
+        self.posting = Outgoing(user_agent(VERSION, polling.contact), kept=IN_FLIGHT)
         self.drainer = Drainer(
             database,
             self.bridge,
