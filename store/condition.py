@@ -16,8 +16,11 @@ EMPTY_AFTER = 2
 """From so many polls in a row on, an empty feed that once had entries is in trouble."""
 
 SHORTEST_SILENCE = timedelta(days=3)
-SILENT_AFTER = 3
-"""A source is silent after so many times the longest gap between its latest entries."""
+SILENT_AFTER = 4
+"""A source is silent after so many times its rhythm."""
+
+_FADING = 0.98
+"""What remains of an earlier rhythm with each piece of news: a long pause is not forgotten soon."""
 
 OVERRUN_SHOWN = timedelta(days=2)
 SLOW = timedelta(seconds=10)
@@ -56,6 +59,7 @@ def condition(source: Source, now: datetime) -> Condition:
 
 def after(source: Source, poll: Poll) -> Source:
     """Return *source* as *poll* leaves it; what was pushed tells nothing of how it can be read."""
+    rhythm = _rhythm(source, poll)
     news = [one.entry for one in poll.judged if not one.known]
     if news:
         dates = [entry.published for entry in news if entry.published]
@@ -77,7 +81,26 @@ def after(source: Source, poll: Poll) -> Source:
     if poll.error:
         # Where a permanent redirect leads to nothing, the desk's own address is asked again.
         return replace(source, moved=None)
-    return source if poll.seen is None else _after_seen(source, poll.seen, poll.at)
+    if poll.seen is None:
+        return source
+    return replace(_after_seen(source, poll.seen, poll.at), rhythm=rhythm)
+
+
+def _rhythm(source: Source, poll: Poll) -> timedelta | None:
+    """Return the longest gap between entries that is usual for *source*.
+
+    It is that between those that it shows, or a longer one that was seen earlier:
+    a source that writes in bursts may show the last of them alone.
+    """
+    seen = poll.seen
+    if seen is None or seen.rhythm is None or not seen.read:
+        return source.rhythm
+    news = [one.entry.published or poll.at for one in poll.judged if not one.known]
+    before = source.rhythm or timedelta()
+    if not news:
+        return max(seen.rhythm, before)
+    paused = min(*news, poll.at) - source.newest_at if source.newest_at else timedelta()
+    return max(seen.rhythm, paused, before * _FADING)
 
 
 def _after_seen(source: Source, seen: Seen, at: datetime) -> Source:
@@ -94,7 +117,6 @@ def _after_seen(source: Source, seen: Seen, at: datetime) -> Source:
         wishes=seen.wishes,
         empty_polls=source.empty_polls + 1 if seen.empty else 0,
         overrun_at=at if seen.overrun else source.overrun_at,
-        rhythm=seen.rhythm or source.rhythm,
         gap=seen.gap or source.gap,
     )
 

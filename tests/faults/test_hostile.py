@@ -23,8 +23,8 @@ PATIENCE = 60.0
 
 @asynccontextmanager
 async def polling(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run one round over a desk, with five seconds for a server and one for a document."""
-    arguments = ["-m", "tests.faults.hurried", "5", "1", "--desk", str(folder), "poll"]
+    """Run one round over a desk, with six seconds for a server and four for a document."""
+    arguments = ["-m", "tests.faults.hurried", "6", "4", "--desk", str(folder), "poll"]
     log = (folder.parent / "log").open("wb")
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from store.condition import condition
-from tests.builders import NOON, a_polled, a_source
+from store import Known, Poll, Validators
+from store.condition import after, condition
+from tests.builders import NOON, a_polled, a_source, an_entry, judged
 from tests.desks import at_work, polled, source, write_desk
 from tests.feeds.servers import in_loop, respond, serving
 from watcher.app import App
+from watcher.gather import Gathered
+from watcher.pace import Pace, interval
+from watcher.ways import seen_of
 
 XML = "application/rss+xml; charset=utf-8"
 EVENTS = '["source.failing", "source.recovered"]'
@@ -167,3 +173,79 @@ async def test_a_failing_source_is_told_at_its_second_failure_and_counted(
 def test_the_state_of_a_source_is_told_in_a_word(changed, state: str, troubled: bool) -> None:
     found = condition(a_polled(**{"polled_at": NOON, "entries": 3, **changed}), NOON)
     assert (found.state, found.troubled) == (state, troubled)
+
+
+HOUR = timedelta(hours=1)
+
+
+def hourly(at: datetime, chance: random.Random) -> bool:
+    return chance.random() < 0.9
+
+
+def by_day(at: datetime, chance: random.Random) -> bool:
+    return 6 <= at.hour < 23 and chance.random() < 0.5
+
+
+def on_weekdays(at: datetime, chance: random.Random) -> bool:
+    return at.weekday() < 5 and at.hour == 9
+
+
+def weekly_but_for_holidays(at: datetime, chance: random.Random) -> bool:
+    return at.weekday() == 2 and at.hour == 7 and at.isocalendar().week not in {1, 2, 52}
+
+
+def in_bursts(at: datetime, chance: random.Random) -> bool:
+    return at.day in {1, 11, 21} and 8 <= at.hour < 14
+
+
+def now_and_then(at: datetime, chance: random.Random) -> bool:
+    return chance.random() < 1 / 400
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "shown"),
+    [
+        (hourly, 30),
+        (hourly, 100),
+        (by_day, 20),
+        (on_weekdays, 6),
+        (on_weekdays, 30),
+        (weekly_but_for_holidays, 4),
+        (weekly_but_for_holidays, 10),
+        (weekly_but_for_holidays, 1),
+        (in_bursts, 8),
+        (in_bursts, 30),
+        (now_and_then, 2),
+        (now_and_then, 20),
+    ],
+)
+def test_a_healthy_source_is_never_flagged_and_one_that_stops_is(rhythm, shown: int) -> None:
+    chance = random.Random(32108)
+    begun = NOON - 30 * DAY
+    published = [
+        at for at in (begun + hours * HOUR for hours in range(24 * 150)) if rhythm(at, chance)
+    ]
+    stops = published[-1]
+    state, now, flagged = a_polled(added_at=NOON, polled_at=None), NOON, []
+    stored: dict[str, Known] = {}
+    while now < stops + 120 * DAY:
+        dates = [at for at in published if at <= now][-shown:]
+        entries = [an_entry(str(at), published=at) for at in dates]
+        gathered = Gathered(validators=Validators(), entries=tuple(entries))
+        known = {one.key: stored[one.key] for one in entries if one.key in stored}
+        seen = seen_of(state, gathered, known, now)
+        news = tuple(judged(one) for one in entries if one.key not in known)
+        wait = interval(state, seen.gap, Pace(min=HOUR, max=DAY), timedelta())
+        poll = Poll(
+            source=state.name, token="", at=now, next_poll_at=now + wait, judged=news, seen=seen
+        )
+        state = replace(after(state, poll), entries=state.entries + len(news))
+        for one in news:
+            stored[one.entry.key] = Known(
+                id=one.id, key=one.entry.key, sha256="", seen_at=now, matched={}
+            )
+        if condition(state, now).troubled:
+            flagged.append((now, condition(state, now).state))
+        now = poll.next_poll_at
+    assert all(at > stops for at, _ in flagged), flagged[0]
+    assert bool(flagged) is (shown > 4 or rhythm is on_weekdays)
