@@ -12,13 +12,14 @@ import asyncio
 import errno
 import os
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 
 import httpcore
+
+from feeds.streams import Stream, connected
 
 Kind = Literal[
     "denied",
@@ -173,7 +174,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         self._resolve = resolve
         self._allow_private = allow_private
         self._ports = ports
-        self._network = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -182,7 +182,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    ) -> Stream:
         """Return a connection to the first address of *host* that takes one; or OutgoingError."""
         if not 0 < port < 65536:
             raise OutgoingError("address", f"{host} is refused: there is no port {port}")
@@ -192,16 +192,12 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 f"{host} is refused: port {port} is not one of the web's, 80 and 443"
                 " (allow_private permits any port)",
             )
-        seconds = min(timeout or _ONE_CONNECT, _ONE_CONNECT)
         failures = []
         for address in await self._judged(host, port):
             try:
-                return _Plain(
-                    await self._network.connect_tcp(
-                        address, port, seconds, local_address, socket_options
-                    )
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                async with asyncio.timeout(_ONE_CONNECT):
+                    return await connected(address, port)
+            except OSError as error:  # which a timeout is, too
                 failures.append(_why(error))
         reasons = ", ".join(dict.fromkeys(failures))
         raise OutgoingError("connect", f"{host} cannot be reached: {reasons}")
@@ -240,40 +236,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         return addresses
 
 
-class _Plain(httpcore.AsyncNetworkStream):
-    """A connection that is closed where a deadline ends its TLS handshake.
-
-    httpcore 1.0.9 closes it for errors and forgets to do so when it is cancelled.
-    """
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._stream.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
-        except BaseException:
-            await self._stream.aclose()
-            raise
-
-    def get_extra_info(self, info: str) -> object:
-        return self._stream.get_extra_info(info)
-
-
 def _is_literal(host: str) -> bool:
     try:
         ip_address(host.partition("%")[0])
@@ -282,18 +244,8 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, httpcore.ConnectTimeout):
+def _why(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
         return "no answer"
-    cause = error.args[0] if error.args else error
-    number = _number(cause)
-    return os.strerror(number) if number else "no connection"
-
-
-def _number(error: object) -> int | None:
-    """Return the system's number of *error*; anyio hides it in a cause, or in a group of them."""
-    while isinstance(error, BaseException):
-        if isinstance(error, OSError) and error.errno in errno.errorcode:
-            return error.errno
-        error = error.__cause__
-    return None
+    known = error.errno is not None and error.errno in errno.errorcode
+    return os.strerror(error.errno or 0) if known else "no connection"

@@ -13,7 +13,7 @@ import yaml
 
 from rules.problems import DeskError, Problem
 
-LARGEST = 1_000_000
+LARGEST = 4_000_000
 _DEEPEST = 50
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]{1,3})?")
@@ -149,7 +149,7 @@ def closest(word: str, choices: Iterable[str]) -> str | None:
 def _text(file: str, data: bytes) -> str:
     if len(data) > LARGEST:
         hint = "split it into several files"
-        raise DeskError([_at(file, 1, 1, "Y101", "the file is larger than 1 MB", hint)])
+        raise DeskError([_at(file, 1, 1, "Y101", "the file is larger than 4 MB", hint)])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import Session, SQLModel, and_, col, select
 
 from rules import Match
@@ -314,14 +314,20 @@ class Recorder:
 
 
 Row = TypeVar("Row", EntryRow, MatchRow)
+_STORED = {
+    table: select(table.id).where(col(table.id).in_(bindparam("ids", expanding=True)))
+    for table in (EntryRow, MatchRow)
+}
 
 
 def _by_id(session: Session, table: type[Row], ids: list[str]) -> dict[str, Row]:
-    """Return the stored rows among those with *ids*."""
+    """Return the stored rows among those with *ids*; what is new has none, and is not looked for."""
     found: dict[str, Row] = {}
     for some in values.batches(ids):
-        rows = session.exec(select(table).where(col(table.id).in_(some)))
-        found.update((row.id, row) for row in rows)
+        there = session.connection().execute(_STORED[table], {"ids": some}).scalars().all()
+        if there:
+            rows = session.exec(select(table).where(col(table.id).in_(there)))
+            found.update((row.id, row) for row in rows)
     return found
 
 

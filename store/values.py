@@ -63,6 +63,13 @@ def storable(text: str) -> str:
 
     Offsets into the text stay right.
     """
+    if "\x00" not in text:
+        try:
+            text.encode()  # many times as fast as looking for halves of characters
+        except UnicodeEncodeError:
+            pass
+        else:
+            return text
     return _UNSTORABLE.sub("\ufffd", text)
 
 

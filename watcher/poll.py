@@ -91,18 +91,24 @@ class Poller:
 
     @asynccontextmanager
     async def _held(self, claim: Claim) -> AsyncIterator[None]:
-        """Renew *claim* as long as the block runs."""
+        """Renew *claim* as long as the block runs; nearly none runs long enough to need it."""
+        third = LEASE.total_seconds() / 3
+        renewing: list[asyncio.Task[None]] = []
 
         async def renew() -> None:
             while True:
-                await asyncio.sleep(LEASE.total_seconds() / 3)
                 await self._bridge(self._database.renew, claim, self._clock() + LEASE)
+                await asyncio.sleep(third)
 
-        renewing = asyncio.create_task(renew())
+        begin = asyncio.get_running_loop().call_later(
+            third, lambda: renewing.append(asyncio.create_task(renew()))
+        )
         try:
             yield
         finally:
-            renewing.cancel()
+            begin.cancel()
+            for task in renewing:
+                task.cancel()
 
     async def push(
         self, name: str, entries: tuple[Entry, ...], *, news: bool = True
@@ -142,8 +148,7 @@ class Poller:
         least = max(seen.wishes.interval, gathered.fresh_for)
         gap = interval(source, seen.gap, self._pace, least)
         at = spread(now, gap, random.random())  # noqa: S311  jitter is no secret
-        # In a thread: thousands of entries must not hold up those who wait for the web server.
-        return await self._bridge(
+        judged = partial(
             decide,
             claim,
             full.entries,
@@ -158,6 +163,8 @@ class Poller:
             took=self._clock() - now,
             linked=full.linked,
         )
+        # In a thread: thousands of entries must not hold up those who wait for the web server.
+        return await self._bridge(judged) if full.entries else judged()
 
     async def _completed(
         self,

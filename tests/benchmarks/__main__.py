@@ -110,6 +110,20 @@ def serve() -> Mapping[str, object]:
     return measured()
 
 
+def parse() -> Mapping[str, object]:
+    """How long a feed takes to read, and how many times as fast as feedparser's default that is."""
+    from tests.benchmarks.parsing import measured
+
+    return measured()
+
+
+def crowd() -> Mapping[str, object]:
+    """Whether ten thousand sources that are due at once make the desk miss a beat of 1 s."""
+    from tests.benchmarks.crowd import measured
+
+    return measured()
+
+
 def deliver() -> Mapping[str, object]:
     """Deliveries a second to five endpoints, 300 at least; what kills lose, and how soon a match is posted."""
     from tests.benchmarks.delivering import measured
@@ -127,7 +141,19 @@ def _shown(name: str, found: Mapping[str, object]) -> str:
 
 BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
     bench.__name__: bench
-    for bench in (start, reload, alert, match, backtest, latency, poll, serve, deliver)
+    for bench in (
+        start,
+        reload,
+        alert,
+        match,
+        backtest,
+        latency,
+        poll,
+        parse,
+        crowd,
+        serve,
+        deliver,
+    )
 }
 
 

@@ -137,7 +137,7 @@ class _Seller(asyncio.Protocol):
             self._answer(asked.decode("latin-1"))
 
     def _answer(self, asked: str) -> None:
-        path = asked.split(" ", 2)[1]
+        path = asked.split(" ", 2)[1].partition("?")[0]
         lower = asked.lower()
         if path == "/change":
             self._change["now"] = b"1"

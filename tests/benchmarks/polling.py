@@ -6,14 +6,12 @@ everything is new, then nothing, then a tenth of the feeds has an entry more.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -24,7 +22,6 @@ from tests.desks import write_desk
 
 FEEDS = 2_000
 RULES = 100
-WORKERS = 8
 ROUNDS = ("first", "unchanged", "tenth")
 WANTED = {"first": 4.0, "unchanged": 3.0}
 
@@ -59,7 +56,15 @@ def measured() -> Mapping[str, object]:
 
 @contextmanager
 def _contestant(name: str, address: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.benchmarks.polling", name, address, str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.contestants",
+        name,
+        str(folder),
+        address,
+        str(FEEDS),
+    ]
     log = folder.with_suffix(".log").open("w")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
     with log, subprocess.Popen(command, text=True, **pipes) as process:
@@ -80,56 +85,3 @@ def _round(contestant: subprocess.Popen[str], new: int) -> float:
     assert said["new"] == new, said
     seconds: float = said["seconds"]
     return seconds
-
-
-async def _ours(_: str, folder: Path) -> None:
-    from watcher.app import opened
-    from watcher.commands.work import polled
-    from watcher.logs import set_up_logs
-
-    set_up_logs()
-    async with opened(folder, {}) as app:
-        names = [spec.name for spec in app.state.sources if spec.kind == "feed"]
-
-        async def look() -> int:
-            seen = await polled(app, names, due_only=False)
-            assert not [one.error for one in seen if one.error]
-            assert len(seen) == FEEDS
-            return sum(one.committed.new for one in seen)
-
-        await _rounds(look)
-
-
-async def _reader(address: str, folder: Path) -> None:
-    import feedparser_sgmllib
-
-    # reader's own copy of feedparser wants it under the name that it had before.
-    sys.modules["sgmllib"] = feedparser_sgmllib
-    from reader import make_reader
-
-    reader = make_reader(f"{folder}.sqlite")
-    for number in range(FEEDS):
-        reader.add_feed(f"{address}/{number}.xml")
-    stored = 0
-
-    async def look() -> int:
-        nonlocal stored
-        reader.update_feeds(scheduled=False, workers=WORKERS)
-        before, stored = stored, reader.get_entry_counts().total
-        return stored - before
-
-    await _rounds(look)
-
-
-async def _rounds(look: Callable[[], Awaitable[int]]) -> None:
-    print("ready", flush=True)
-    while sys.stdin.readline():
-        begun = time.perf_counter()
-        new = await look()
-        seconds = time.perf_counter() - begun
-        print(json.dumps({"new": new, "seconds": seconds}), flush=True)
-
-
-if __name__ == "__main__":
-    contestants = {"ours": _ours, "reader": _reader}
-    asyncio.run(contestants[sys.argv[1]](sys.argv[2], Path(sys.argv[3])))
