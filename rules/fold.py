@@ -84,7 +84,12 @@ class _Places:
 
     def letter(self, place: int, among: int) -> int:
         """Return the number of the first, *among* so many, that began at *place* or behind it."""
-        return bisect_left(range(among), place, key=self.start)
+        piece = bisect_left(self._pieces, (place,))
+        if piece:
+            start, end, kept = self._pieces[piece - 1]
+            if kept and place < end:
+                return self._firsts[piece - 1] + place - start
+        return self._firsts[piece] if piece < len(self._firsts) else among
 
     def end(self, at: int) -> int:
         """Return where the character at *at* ended."""

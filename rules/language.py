@@ -48,6 +48,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_BARE = re.compile(r"[A-Za-z_]+:")
+"""A scope with nothing behind it."""
 _NEARLY = re.compile(r"O?NEAR(?:/.*)?|(?i:o?near/\d+)")
 """What was meant for NEAR, but is a word."""
 
@@ -324,6 +326,9 @@ def _word(token: _Token) -> Node:
     if "*" in text:
         hint = "a prefix has its * at the end: extorsi*"
         raise QueryError(token.at + text.index("*"), "Q105", "`*` stands at the end only", hint)
+    if _BARE.fullmatch(text):
+        hint = f"{text}paro, without a blank between; to find the word, leave the : out"
+        raise QueryError(token.at, "Q109", f"`{text}` has nothing behind it", hint)
     if _NEARLY.fullmatch(text):
         hint = f'(a NEAR/5 b), in capitals and with a number; to find the word, write "{text}"'
         raise QueryError(token.at, "Q107", f"`{text}` would be found as a word", hint)

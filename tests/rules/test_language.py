@@ -39,6 +39,7 @@ def test_a_query_has_one_canonical_form(query: str, canonical: str) -> None:
         ("a*b", 1, "Q105"),
         ("a NEAR/3 b NEAR/4 c", 11, "Q107"),
         ("a NEAR/3 (b AND c)", 2, "Q107"),
+        ("title: x", 0, "Q109"),
         ("a NEAR b", 2, "Q107"),
         ("a near/5 b", 2, "Q107"),
         ("a NEAR/5 NOT b", 9, "Q104"),
