@@ -26,9 +26,9 @@ _preloaded = dict.fromkeys(("watcher.parse", "trafilatura"))
 class Children:
     """A pool of child processes, made when it is first needed.
 
-    *seconds* and *memory* are what a task may take; *prepare* is run in each child
-    before its first task. What *preload* names is imported once for all of them,
-    where no pool has begun yet.
+    *seconds* and *memory* are what a task may take, and after so many *tasks* a child
+    gives way to a new one; *prepare* is run in each before its first task. What
+    *preload* names is imported once for all of them, where no pool has begun yet.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Children:
         *,
         seconds: float,
         memory: int = MEMORY,
+        tasks: int = 500,
         prepare: Callable[[], None] | None = None,
         preload: Sequence[str] = (),
     ) -> None:
@@ -48,7 +49,7 @@ class Children:
         self._new = partial(
             ProcessPool,
             max_workers=workers,
-            max_tasks=500,
+            max_tasks=tasks,
             initializer=_bounded,
             initargs=[prepare, memory],
             context=context,

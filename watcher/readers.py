@@ -45,7 +45,9 @@ class Readers:
     ) -> None:
         self._patience = patient or PATIENT
         self._quick = Children(workers, seconds=quick or QUICK, memory=_MEMORY["quick"])
-        self._patient = Children(1, seconds=self._patience, memory=_MEMORY["patient"])
+        # What one document leaves behind in memory is not to be missing for the next.
+        memory = _MEMORY["patient"]
+        self._patient = Children(1, seconds=self._patience, memory=memory, tasks=1)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what *function* returns, run in a child process.

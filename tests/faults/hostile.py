@@ -149,7 +149,7 @@ HOSTILE: Mapping[str, tuple[Answer, str]] = {
     "empty": (respond(content_type=XML), "empty"),
     "json-error": (
         respond(body=b'{"error": "quota exceeded"}', content_type="application/json"),
-        "not a feed",
+        "not a JSON Feed",
     ),
     "noise": (respond(body=bytes(range(256)) * 1000, content_type=XML), "not a feed"),
     "gone": (respond(410), "gone for good"),

@@ -97,7 +97,13 @@ async def test_what_cannot_be_taken_in_is_refused_whole_with_its_reason(
 async def test_the_api_describes_itself(tmp_path: Path) -> None:
     async with at_work(write_desk(tmp_path)) as app:
         described = TestClient(web(app)).get("/openapi.json").json()
-        assert list(described["paths"]) == ["/api/v1/entries"]
+        assert set(described["paths"]) == {
+            "/api/v1/entries",
+            "/api/v1/feeds",
+            "/api/v1/rules",
+            "/api/v1/matches",
+            "/api/v1/matches/{match}",
+        }
         assert TestClient(web(app)).get("/docs").status_code == 200
 
 
