@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -43,6 +44,12 @@ def _wait(seconds: float) -> int:
     return os.getpid()
 
 
+def _span(seconds: float) -> tuple[float, float]:
+    began = time.monotonic()
+    time.sleep(seconds)
+    return began, time.monotonic()
+
+
 def _process(_: Document) -> int:
     return os.getpid()
 
@@ -76,10 +83,11 @@ def _refuse() -> None:
 @in_loop
 async def test_those_that_take_long_wait_for_one_another_and_keep_no_others_waiting() -> None:
     async with reading(quick=0.3) as readers:
-        slow = [asyncio.create_task(readers.call(_wait, 1.0)) for _ in range(3)]
+        slow = [asyncio.create_task(readers.call(_span, 1.0)) for _ in range(3)]
         assert await readers.call(sum, [1, 2]) == 3
         assert not any(task.done() for task in slow)
-        assert len({await task for task in slow}) == 1
+        spans = sorted([await task for task in slow])
+        assert all(one[1] <= next_one[0] for one, next_one in pairwise(spans))
 
 
 @in_loop
@@ -88,6 +96,14 @@ async def test_a_large_document_is_read_where_there_is_room_for_it(monkeypatch) 
     small, large = (Document(address="", body=b"x" * size) for size in (10, 11))
     async with reading() as readers:
         assert await readers.call(_process, small) != await readers.call(_process, large)
+
+
+@in_loop
+async def test_what_a_large_document_leaves_in_memory_is_missing_for_no_other(monkeypatch) -> None:
+    monkeypatch.setattr(module, "LARGE", 10)
+    large = Document(address="", body=b"x" * 11)
+    async with reading() as readers:
+        assert await readers.call(_process, large) != await readers.call(_process, large)
 
 
 @in_loop
