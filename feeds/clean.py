@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from urllib.parse import quote, urlsplit, urlunsplit
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<!--.*?-->")
+_MARKUP = re.compile(rf"{_TAG.pattern}|&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
+_DEEPEST = 5
+"""So often was a text escaped at most that somebody wanted to be read."""
+
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _SCHEME = re.compile(r"([A-Za-z0-9][A-Za-z0-9+-]{1,24})://")
+_LANGUAGES = frozenset(
+    (
+        "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs "
+        "cu cv cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha "
+        "he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn "
+        "ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb "
+        "nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd "
+        "se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw "
+        "ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+    ).split()
+)
+"""The languages of two letters (ISO 639-1); those of three are too many to be checked."""
+
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _KEPT = "/%:@!$&'()*+,;=~-._"
 _USUAL = re.compile(
@@ -31,6 +50,24 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """Return *text* as one line, fit for a title."""
     return " ".join(plain(text).split())
+
+
+def untagged(text: str) -> str:
+    """Return *text* as one line of plain words, "" where it shows nothing.
+
+    Readers differ on markup in titles and names, and validators warn of it.
+
+    >>> untagged("<b>Ley</b> &amp; orden: 3 < 5")
+    'Ley & orden: 3 < 5'
+    """
+    line = one_line(text)
+    for _ in range(_DEEPEST):
+        if not _MARKUP.search(line):
+            break
+        line = one_line(unescape(_TAG.sub("", line)))
+    else:
+        line = one_line(_MARKUP.sub("", line).replace("<", "").replace("&", ""))
+    return line if line.isprintable() or any(map(str.isprintable, line.split())) else ""
 
 
 def shortened(text: str, longest: int) -> str:
@@ -83,10 +120,14 @@ def scheme(address: str) -> str:
 
 
 def language(tag: str) -> str:
-    """Return *tag* where it has the form of a BCP 47 language tag, else "".
+    """Return *tag* where it is a BCP 47 language tag, else "".
 
     >>> language("es_PE"), language("Spanish!")
     ('es-PE', '')
     """
     tag = tag.strip().replace("_", "-")
-    return tag if _LANGUAGE.fullmatch(tag) else ""
+    if not _LANGUAGE.fullmatch(tag):
+        return ""
+    name, dash, rest = tag.partition("-")
+    is_known = len(name) == 3 or name.lower() in _LANGUAGES
+    return f"{name.lower()}{dash}{rest}" if is_known else ""

@@ -12,7 +12,7 @@ import msgspec
 
 from feeds.address import Part
 from feeds.catalogue import Catalogue
-from feeds.clean import language, one_line, plain, shortened, web_link
+from feeds.clean import language, one_line, plain, shortened, untagged, web_link
 from feeds.highlight import Segment, excerpts_of
 from rules import Rule
 from store import Feed, Published, Span
@@ -26,6 +26,7 @@ _FIRST = datetime(1990, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EXCERPTS = 5
 _LONGEST_TITLE = 500
+_LONGEST_NAME = 200
 _LEAD = 600
 
 
@@ -109,16 +110,17 @@ def channel_of(
     items = tuple(items)
     site = catalogue.site
     languages = site.languages
-    title = one_line(feed.title) or feed.name
+    title = untagged(feed.title) or feed.name
+    publisher = untagged(site.title) or "tocsin"
     return Channel(
         feed=feed,
         title=title,
-        description=one_line(feed.description) or f"What {one_line(site.title)} found: {title}",
+        description=untagged(feed.description) or f"What {publisher} found: {title}",
         identity=f"{site.base_url}/{Part(name=feed.name).path('atom')}",
         home=home,
         base=catalogue.base,
         part=part,
-        publisher=one_line(site.title) or "tocsin",
+        publisher=publisher,
         language=language(languages[0]) if len(languages) == 1 else "",
         updated=max((item.updated for item in items), default=NEVER),
         items=items,
@@ -153,8 +155,11 @@ def _item(match: Published, catalogue: Catalogue) -> Item:
     entry = match.entry
     rule = catalogue.rules.get(match.rule)
     page = f"{base}/matches/{match.id}"
-    title = one_line(entry.title) or one_line(entry.summary or entry.text) or "(untitled)"
-    authors = tuple(filter(None, map(one_line, entry.authors)))
+    begin = (entry.title, entry.summary[:_LEAD], entry.text[:_LEAD])
+    title = next(filter(None, map(untagged, begin)), "(untitled)")
+    authors = tuple(
+        shortened(name, _LONGEST_NAME) for name in filter(None, map(untagged, entry.authors))
+    )
     return Item(
         id=f"urn:uuid:{match.id}",
         details=_details(match, page),
@@ -201,10 +206,12 @@ def rfc3339(instant: datetime) -> str:
 
 
 def _topics(match: Published, rule: Rule | None) -> Iterable[tuple[str, str]]:
-    yield match.rule, one_line(rule.title if rule else match.rule)
-    for tag in dict.fromkeys((*(rule.tags if rule else ()), *match.entry.tags)):
-        if name := one_line(tag):
-            yield name, name
+    yield match.rule, untagged(rule.title if rule else "") or match.rule
+    tags = (*(rule.tags if rule else ()), *match.entry.tags)
+    for name in dict.fromkeys(filter(None, map(untagged, tags))):
+        if name != match.rule:
+            short = shortened(name, _LONGEST_NAME)
+            yield short, short
 
 
 def _html(match: Published, rule: Rule | None, page: str) -> str:

@@ -113,16 +113,16 @@ def test_a_hostile_article_is_repaired_and_harms_no_feed() -> None:
         assert len(found.entries) == 2
         assert found.entries[0].link == f"{BASE}/matches/{published(HOSTILE).id}"
     title = json.loads(documents["json"])["items"][0]["title"]
-    assert title == "<script>alert(1)</script> & “Ley” 🚌 مرحبا"
+    assert title == "alert(1) & “Ley” 🚌 مرحبا"
     for document in documents.values():
         assert b"javascript:" not in document
-        assert b"<script>" not in document.replace(b'"title": "<script>alert(1)</script>', b"")
+        assert b"<script>" not in document
 
 
 def test_a_title_in_rss_is_escaped_so_that_readers_agree_on_it() -> None:
     document = rendered(published(an_entry(title="A < B & C &amp; <b>D</b>")))["rss"]
-    assert b"<title>A &#x3C; B &#x26; C &#x26;amp; &#x3C;b&gt;D&#x3C;/b&gt;</title>" in document
-    assert etree.fromstring(document).findtext("channel/item/title") == "A < B & C &amp; <b>D</b>"
+    assert b"<title>A &#x3C; B &#x26; C &#x26; D</title>" in document
+    assert etree.fromstring(document).findtext("channel/item/title") == "A < B & C & D"
 
 
 def test_an_article_without_a_title_shows_how_it_begins() -> None:
