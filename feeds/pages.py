@@ -214,6 +214,10 @@ class Pages:
             is_cut=len(lines) >= MOST_LINES,
         )
 
+    def docs(self, described: Mapping[str, Any]) -> str:
+        """Return the page that shows the API to people, as OpenAPI *described* it."""
+        return self._page("docs.html", "docs", described=described)
+
     def absent(self, title: str, text: str) -> str:
         """Return the page that says that something is not here, wherever that was."""
         root = urlsplit(self._catalogue.base).path

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from feeds import private, reading
 from feeds.address import LIVE
 from feeds.catalogue import Catalogue
+from feeds.gate import sealed
 from feeds.health import Health
 from feeds.kiosk import READ, Kiosk
 from feeds.pages import REVISIONS, Pages, Topic, counted, first_day
@@ -49,7 +50,7 @@ def create_app(
 
     *doors* are routes by which something comes in; `/openapi.json` describes those for programs.
     """
-    app = FastAPI(title="tocsin", redoc_url=None)
+    app = FastAPI(title="tocsin", docs_url=None, redoc_url=None)
     for door in (*doors, reading.router(database, catalogue)):
         app.include_router(door)
     opener = private.opener(database, catalogue)
@@ -155,6 +156,10 @@ def create_app(
         name, _, _ = path.partition("/" if "/" in path else ".")
         return _absent(catalogue(), "feed", name)
 
+    @page_at("/docs")
+    def docs() -> Response:
+        return _page(Pages(catalogue()).docs(app.openapi()))
+
     @page_at("/livez")
     def livez() -> Response:
         return Response("alive\n", media_type="text/plain", headers=_SAFE)
@@ -171,7 +176,7 @@ def create_app(
         }
         return JSONResponse(content, 200 if now.ready else 503, headers=_SAFE)
 
-    return Kiosk(app, Shelf(database, clock), catalogue, opener)
+    return Kiosk(sealed(app), Shelf(database, clock), catalogue, opener)
 
 
 def _deliveries(database: Database, catalogue: Catalogue, endpoint: str, state: str) -> str:

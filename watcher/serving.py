@@ -8,12 +8,14 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import uvicorn
 import uvloop
 
 from feeds import api, hub, websub
 from feeds.catalogue import Catalogue
+from feeds.gate import Gate
 from feeds.web import create_app
 from watcher.app import App, utc_now
 
@@ -77,6 +79,7 @@ class _Server(uvicorn.Server):
 
 async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
     """Serve feeds and pages at *listener* until *stop* is set."""
+    values = app.state.settings.values
     web = create_app(
         app.database,
         Published(app),
@@ -85,11 +88,16 @@ async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
         doors=(
             api.router(app.state.settings.api_token, app.source_names, app.take_entries),
             websub.router(app.subscriber),
-            *([hub.router(app.hub.ask)] if app.state.settings.values.hub.own else []),
+            *([hub.router(app.hub.ask)] if values.hub.own else []),
         ),
     )
+    names = {
+        urlsplit(app.state.catalogue.site.base_url).hostname or "",
+        values.server.host,
+        *values.server.hosts,
+    }
     config = uvicorn.Config(
-        web,
+        Gate(web, names),
         http="httptools",
         log_config=None,
         access_log=False,

@@ -56,6 +56,7 @@ def web_address(value: str) -> str:
 
 
 WebAddress = Annotated[str, AfterValidator(web_address)]
+_HostName = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$", max_length=253)]
 
 
 SHORTEST_TOKEN = 20
@@ -70,10 +71,14 @@ class SiteSettings(DeskModel):
 
 
 class ServerSettings(DeskModel):
-    """Where the web server listens; port 0 takes any free one."""
+    """Where the web server listens; port 0 takes any free one.
+
+    *hosts* are the names by which it may be asked for, beside that of base_url.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8765
+    hosts: Annotated[tuple[_HostName, ...], Field(max_length=100)] = ()
 
 
 class StoreSettings(DeskModel):

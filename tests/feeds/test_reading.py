@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
 from tests.builders import BASE, NOON, an_entry
 from tests.feeds.test_private import SECRET, Guarded
@@ -81,6 +82,20 @@ def test_what_cannot_be_asked_for_is_refused_in_words(desk: Desk, path: str, sta
 def test_the_api_is_described(desk: Desk) -> None:
     paths = desk.client.get("/openapi.json").json()["paths"]
     assert {"/api/v1/feeds", "/api/v1/rules", "/api/v1/matches"} <= paths.keys()
+
+
+def test_people_read_of_every_call_without_a_script_or_another_site(desk: Desk) -> None:
+    described = desk.client.get("/openapi.json").json()
+    page = LexborHTMLParser(desk.client.get("/docs").text)
+    shown = [node.text() for node in page.css("h2")]
+    for path, methods in described["paths"].items():
+        assert [f"{method.upper()} {path}" in shown for method in methods] == [True] * len(methods)
+    assert {"MatchOut", "FeedOut", "RuleOut"} <= set(shown)
+    assert not page.css("script, iframe, img")
+    places = [node.attributes["href"] or "" for node in page.css("[href]")]
+    assert not [place for place in places if "//" in place]
+    named = {node.attributes["id"] for node in page.css("[id]")}
+    assert {place[1:] for place in places if place.startswith("#")} <= named
 
 
 def test_nothing_private_is_told(tmp_path: Path) -> None:
