@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 from rules import Match
 from store import (
@@ -19,7 +20,8 @@ from store import (
     tokens,
     windows,
 )
-from store.engine import Engine, StoreBusyError, StoreError, opened
+from store.engine import Engine, Migrated, backed_up, opened, restored
+from store.errors import StoreBusyError, StoreError
 from store.holding import AT_WILL, Holding
 from store.nouns import (
     Claim,
@@ -70,6 +72,27 @@ class Database:
                 schedule.forget_claims(session)
                 outbox.forget_claims(session)
         return cls(engine)
+
+    @staticmethod
+    def back_up(url: str, target: Path) -> None:
+        """Copy the store at *url*, in one state, to the new file *target*; raise StoreError.
+
+        A desk may run meanwhile.
+        """
+        backed_up(url, target)
+
+    @staticmethod
+    def restore(url: str, source: Path) -> Path | None:
+        """Make the copy *source* the store at *url*, where no desk runs; raise StoreError.
+
+        Return where the store that was there before is kept.
+        """
+        return restored(url, source)
+
+    @property
+    def migrated(self) -> Migrated | None:
+        """Return what opening the store changed of its tables."""
+        return self._engine.migrated
 
     def close(self) -> None:
         """Close every connection."""

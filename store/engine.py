@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,22 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlmodel import Session
 
+from store import copies
+from store.errors import StoreBusyError, StoreError
+
 HEAD = "0011"
 """The migration that these rows belong to; a test holds it to the newest file in `versions`."""
 
 BUSY_SECONDS = 5
 
 
-class StoreError(Exception):
-    """The store cannot be used; the text says why and what to do."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrated:
+    """The tables were brought from one version to another; *kept* is a copy from before."""
 
-
-class StoreBusyError(StoreError):
-    """Another process held the store for longer than we wait."""
+    before: str | None
+    after: str
+    kept: Path | None = None
 
 
 class Engine:
@@ -38,6 +43,7 @@ class Engine:
         self._where = where
         self._writer = threading.Lock()
         self.commits = 0
+        self.migrated: Migrated | None = None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -84,7 +90,7 @@ class _Sign:
     knows no locks, nobody is ever sure of that, and leases have to run out.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, shared: bool = True) -> None:
         try:
             self._file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -94,8 +100,9 @@ class _Sign:
             self.was_first = True
         except OSError:
             self.was_first = False
-        with suppress(OSError):
-            fcntl.flock(self._file, fcntl.LOCK_SH)
+        if shared:
+            with suppress(OSError):
+                fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def close(self) -> None:
         os.close(self._file)
@@ -118,7 +125,7 @@ def opened(url: str) -> Engine:
     sa.event.listen(sqlite, "begin", _begin)
     engine = Engine(sqlite, str(path))
     try:
-        _migrate(engine)
+        engine.migrated = _migrate(engine, path)
     except BaseException:
         engine.close()
         raise
@@ -157,15 +164,16 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine, path: Path) -> Migrated | None:
     with engine.reading() as session:
         if _version(session.connection()) == HEAD:
-            return
+            return None
     with engine.writing() as session:
         connection = session.connection()
         version = _version(connection)
-        if version != HEAD:
-            _upgrade(connection, version)
+        if version == HEAD:
+            return None
+        return _upgrade(connection, version, path, alone=engine.was_abandoned)
 
 
 def _version(connection: sa.Connection) -> str | None:
@@ -177,7 +185,9 @@ def _version(connection: sa.Connection) -> str | None:
     return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
-def _upgrade(connection: sa.Connection, version: str | None) -> None:
+def _upgrade(
+    connection: sa.Connection, version: str | None, path: Path, *, alone: bool
+) -> Migrated:
     # Alembic costs a third of a second to import, and a store is seldom migrated.
     from alembic import command
     from alembic.config import Config
@@ -187,13 +197,65 @@ def _upgrade(connection: sa.Connection, version: str | None) -> None:
     config.set_main_option("script_location", "store:migrations")
     config.set_main_option("path_separator", "os")
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if version is not None and version not in known:
-        raise StoreError(
-            f"the store was written by a newer tocsin (its tables are at {version}, this one knows "
-            f"{HEAD}); install that version again, or restore a backup"
-        )
+    kept = None
+    if version is not None:
+        if version not in known:
+            raise too_new("the store", version)
+        if not alone:
+            raise StoreBusyError(
+                f"the store's tables are those of an older tocsin ({version}), which has it open; "
+                "stop that one, and try again"
+            )
+        # Nobody else can write now, so the copy is what the migration begins with.
+        kept = copies.free_name(path, f"before-{HEAD}")
+        copies.copy(path, kept)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    return Migrated(before=version, after=HEAD, kept=kept)
+
+
+def too_new(what: str, version: str) -> StoreError:
+    """Return the refusal of tables that this tocsin does not know."""
+    return StoreError(
+        f"{what} was written by a newer tocsin (its tables are at {version}, this one knows "
+        f"{HEAD}); install that version again, or restore a backup"
+    )
+
+
+def backed_up(url: str, target: Path) -> None:
+    """Copy the store at *url* to the new file *target*, beside a running desk or without one."""
+    path = _path(url)
+    if not path.exists():
+        raise StoreError(f"there is no store in {path} yet; nothing is to be copied")
+    copies.copy(path, target)
+
+
+def restored(url: str, source: Path) -> Path | None:
+    """Make the copy *source* the store at *url*; return where the store before it is kept.
+
+    Raise StoreError where the copy is damaged, newer than this tocsin or no store,
+    or while a tocsin has the store open: nothing has changed then. An older copy
+    is migrated when it is opened next.
+    """
+    path = _path(url)
+    if not source.is_file():
+        raise StoreError(f"there is no file {source}")
+    if path.exists() and source.samefile(path):
+        raise StoreError(f"{source} is the store itself; name a copy of it")
+    version = copies.version(source)
+    if version > HEAD:
+        raise too_new(str(source), version)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {path.parent} cannot be made: {error.strerror}") from error
+    sign = _Sign(f"{path}.lock", shared=False)
+    try:
+        if not sign.was_first:
+            raise StoreBusyError(f"a tocsin has the store {path} open; stop it, and try again")
+        return copies.put_in_place(source, path)
+    finally:
+        sign.close()
 
 
 def _in_words(error: exc.DBAPIError, where: str) -> StoreError:

@@ -241,6 +241,38 @@ def publish(
 
 
 @app.command()
+def migrate(context: typer.Context, json: Json = False) -> None:
+    """Bring the store's tables up to date now, as a start does; a copy from before is kept."""
+    from watcher.commands.keeping import migrate as command
+
+    command(context.obj, json=json)
+
+
+@app.command()
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    json: Json = False,
+) -> None:
+    """Copy the store, in one state, to a new FILE; a desk may run meanwhile."""
+    from watcher.commands.keeping import backup as command
+
+    command(context.obj, file, json=json)
+
+
+@app.command()
+def restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    json: Json = False,
+) -> None:
+    """Make a copy the store again, after checking it; the store of now is kept beside it."""
+    from watcher.commands.keeping import restore as command
+
+    command(context.obj, file, json=json)
+
+
+@app.command()
 def doctor(context: typer.Context, json: Json = False) -> None:
     """Check desk, store, disk and endpoints, and say what to do."""
     from watcher.commands.doctor import doctor as command

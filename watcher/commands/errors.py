@@ -10,7 +10,7 @@ class UsageError(Exception):
 def operators() -> tuple[type[Exception], ...]:
     """Return the errors that are told in one line, without a traceback."""
     from feeds.publish import PublishError
-    from store.database import StoreError
+    from store.errors import StoreError
     from watcher.desk import NoDeskError
     from watcher.serving import PortTakenError
 

@@ -1,0 +1,11 @@
+"""What is wrong with a store, in words for those who can mend it; costs no database."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says why and what to do."""
+
+
+class StoreBusyError(StoreError):
+    """Another process held the store for longer than we wait."""
