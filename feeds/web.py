@@ -33,6 +33,7 @@ _PAGE = {
     "cache-control": "no-cache",
 }
 _PRIVATE = {"cache-control": "private, no-cache", "x-robots-tag": "noindex"}
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 _LATEST = 3
 _ON_A_TOPIC = 100
 _DELIVERIES = 200
@@ -44,11 +45,12 @@ def create_app(
     *,
     health: Callable[[], Health],
     clock: Callable[[], datetime],
+    metrics: Callable[[], bytes],
     doors: Iterable[APIRouter] = (),
 ) -> Kiosk:
     """Return the web application over *database*, for what *catalogue* says at that moment.
 
-    *doors* are routes by which something comes in; `/openapi.json` describes those for programs.
+    *metrics* gives what it counts, in Prometheus' text format. *doors* are routes by which something comes in; `/openapi.json` describes those for programs.
     """
     app = FastAPI(title="tocsin", docs_url=None, redoc_url=None)
     for door in (*doors, reading.router(database, catalogue)):
@@ -163,6 +165,10 @@ def create_app(
     @page_at("/livez")
     def livez() -> Response:
         return Response("alive\n", media_type="text/plain", headers=_SAFE)
+
+    @page_at("/metrics")
+    def counts() -> Response:
+        return Response(metrics(), media_type=_METRICS, headers=_SAFE)
 
     @page_at("/readyz")
     def readyz() -> Response:

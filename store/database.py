@@ -24,6 +24,7 @@ from store.engine import Engine, Migrated, backed_up, opened, restored
 from store.errors import StoreBusyError, StoreError
 from store.holding import AT_WILL, Holding
 from store.nouns import (
+    Backlog,
     Claim,
     Committed,
     Coverage,
@@ -476,6 +477,11 @@ class Database:
         """Return the desk's endpoints with what they are owed, by name."""
         with self._engine.reading() as session:
             return receivers.listed(session)
+
+    def backlog(self, now: datetime) -> Backlog:
+        """Return what is owed to all endpoints, and how many claims of any kind are stalled."""
+        with self._engine.reading() as session:
+            return outbox.backlog(session, now)
 
     def due_endpoints(self, now: datetime) -> tuple[str, ...]:
         """Return the names of the endpoints that something can be sent to now."""

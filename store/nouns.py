@@ -439,6 +439,15 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What is owed: deliveries by state, when the latest was due, and claims whose lease ran out."""
+
+    states: Mapping[str, int]
+    oldest: datetime | None
+    stalled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """A list of matches that we publish: those of *rules*, newest first."""
 

@@ -16,6 +16,7 @@ from store import bundles, escalation, events, receivers, values
 from store.holding import Holding
 from store.nouns import (
     Attempt,
+    Backlog,
     Delivery,
     DeliveryState,
     Endpoint,
@@ -24,9 +25,10 @@ from store.nouns import (
     Settled,
     Tried,
 )
-from store.rows import AttemptRow, DeliveryRow, EndpointRow
+from store.rows import AttemptRow, DeliveryRow, EndpointRow, SourceRow
 from store.standing import after, is_broken
 
+_OWED = ("due", "held", "waiting")
 _NOT_ALONE = ("waiting", "bundled", "spared")
 """States of deliveries that another one told of, or will, or of which nobody is told."""
 
@@ -356,3 +358,25 @@ def _again(session: Session, now: datetime, *conditions: Any, **columns: Any) ->
     for owner in session.exec(disabled):
         receivers.hold(session, owner.name, f"the endpoint is disabled: {owner.disabled}")
     return count
+
+
+def backlog(session: Session, now: datetime) -> Backlog:
+    """Return what is owed to all endpoints, and how many polls and deliveries are stalled."""
+    owed: dict[str, int] = dict.fromkeys(_OWED, 0)
+    owed.update(
+        session.exec(
+            select(DeliveryRow.state, func.count())
+            .where(col(DeliveryRow.state).in_(_OWED))
+            .group_by(DeliveryRow.state)
+        ).all()
+    )
+    oldest = session.exec(
+        select(func.min(DeliveryRow.due)).where(DeliveryRow.state == "due", DeliveryRow.due <= now)
+    ).one()
+    stalled = sum(
+        session.exec(
+            select(func.count()).where(col(row.token) != "", col(row.lease_until) <= now)
+        ).one()
+        for row in (SourceRow, DeliveryRow)
+    )
+    return Backlog(states=owed, oldest=oldest, stalled=stalled)

@@ -22,7 +22,7 @@ from feeds.channels import prepare as prepare_channels
 from feeds.health import Health
 from feeds.outgoing import POST_DEADLINE, Outgoing
 from feeds.payload import digest
-from feeds.sending import STEPS
+from feeds.sending import STEPS, Sender
 from feeds.webhooks import Webhooks
 from rules import Entry, Match, Problem, RuleSet
 from store import Committed, EndpointSpec, Event, Stored
@@ -37,6 +37,7 @@ from watcher.gather import Gatherer
 from watcher.hosts import host_of
 from watcher.hub import Hub
 from watcher.links import key_of
+from watcher.metrics import Metrics
 from watcher.notices import of_day, of_disabled
 from watcher.pace import Pace
 from watcher.poll import LEASE, Poller
@@ -102,6 +103,13 @@ class App:
             self._due,
             limits=_LIMITS,
         )
+        self.metrics = Metrics(
+            database,
+            lambda: self.state,
+            utc_now,
+            lambda: self.engine.silence,
+            lambda: self.readers.given_up,
+        )
         self.gatherer = Gatherer(self.outgoing, self.readers, state.folder)
         self.poller = Poller(
             database,
@@ -111,6 +119,7 @@ class App:
             Pace(min=polling.min, max=polling.max),
             utc_now,
             self.engine.ring,
+            self.metrics.polled,
         )
         self.hub = Hub(
             database,
@@ -121,14 +130,15 @@ class App:
             self.engine.ring,
         )
         self.posting = Outgoing(user_agent(VERSION, polling.contact), kept=IN_FLIGHT)
+        senders: Mapping[str, Sender] = {
+            "webhook": Webhooks(self.posting),
+            "channel": Channels(self.messengers.call),
+            **self.hub.senders,
+        }
         self.drainer = Drainer(
             database,
             self.bridge,
-            {
-                "webhook": Webhooks(self.posting),
-                "channel": Channels(self.messengers.call),
-                **self.hub.senders,
-            },
+            {kind: self.metrics.counted(sender) for kind, sender in senders.items()},
             self._endpoint,
             utc_now,
             lambda name, reason, at: of_disabled(self.state.deciding, name, reason, at),

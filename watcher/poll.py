@@ -42,7 +42,7 @@ class Polled:
 
 
 class Poller:
-    """Polls sources with what the desk says at that moment."""
+    """Polls sources with what the desk says at that moment; *note* counts what was committed."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Poller:
         pace: Pace,
         clock: Callable[[], datetime],
         announce: Callable[[str, str], Awaitable[None]],
+        note: Callable[[Poll, Committed], None],
     ) -> None:
         self._database = database
         self._bridge = bridge
@@ -61,6 +62,7 @@ class Poller:
         self._pace = pace
         self._clock = clock
         self._announce = announce
+        self._note = note
         self._claim = Together(bridge, partial(database.claim_each, lease=LEASE))
         self._look_up = Together(bridge, database.known_each)
         self._write = Together(bridge, database.commit_each)
@@ -228,6 +230,7 @@ class Poller:
                 matched=committed.matched,
                 **fields,
             )
+        self._note(poll, committed)
         for endpoint in committed.endpoints:
             await self._announce("drain", endpoint)
         if committed.matched or committed.revised:

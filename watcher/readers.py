@@ -37,7 +37,8 @@ class Readers:
     """A few child processes that run pure functions; a hostile document costs only its child.
 
     A document that takes much time or memory is read in a child of another kind:
-    there such documents wait for one another and keep no others waiting.
+    there such documents wait for one another and keep no others waiting. *given_up*
+    counts those that were not read in the end.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Readers:
         # What one document leaves behind in memory is not to be missing for the next.
         memory = _MEMORY["patient"]
         self._patient = Children(1, seconds=self._patience, memory=memory, tasks=1)
+        self.given_up = 0
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what *function* returns, run in a child process.
@@ -61,6 +63,7 @@ class Readers:
         try:
             return await self._in(self._patient, function, *args, **kwargs)
         except _FailedError as error:
+            self.given_up += 1
             raise ParseError(str(error)) from error
 
     async def _in(

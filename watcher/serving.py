@@ -85,6 +85,7 @@ async def serve(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
         Published(app),
         health=app.health,
         clock=utc_now,
+        metrics=app.metrics.told,
         doors=(
             api.router(app.state.settings.api_token, app.source_names, app.take_entries),
             websub.router(app.subscriber),

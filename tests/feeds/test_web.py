@@ -48,7 +48,11 @@ class Desk:
 
     def fresh_client(self) -> TestClient:
         app = create_app(
-            self.database, lambda: self.catalogue, health=self.health, clock=lambda: NOON
+            self.database,
+            lambda: self.catalogue,
+            health=self.health,
+            clock=lambda: NOON,
+            metrics=lambda: b"",
         )
         return TestClient(app, base_url=BASE, headers={"accept-encoding": "identity"})
 

@@ -24,6 +24,7 @@ def web(app: App, token: str = TOKEN) -> FastAPI:
         lambda: app.state.catalogue,
         health=app.health,
         clock=utc_now,
+        metrics=app.metrics.told,
         doors=[router(token, app.source_names, app.take_entries)],
     )
 
