@@ -8,7 +8,6 @@ from typing import ParamSpec, Protocol, TypeVar
 
 import structlog
 
-from feeds.clean import scheme
 from feeds.guard import OutgoingError
 from feeds.sending import Answer
 from store import Delivery, EndpointSpec, MessageTemplate
@@ -53,11 +52,6 @@ class Channels:
         if problem:
             _log.warning("template failed", endpoint=endpoint.name, id=delivery.id, reason=problem)
         return answer
-
-
-def is_channel(address: str) -> bool:
-    """Tell whether *address* is one of a channel, and not a web address."""
-    return scheme(address) not in {"", "http", "https"}
 
 
 def prepare() -> None:

@@ -296,6 +296,11 @@ def scheme(address: str) -> str:
     return found[1].lower() if found else ""
 
 
+def is_channel(address: str) -> bool:
+    """Tell whether *address* is one of a channel (mail, a chat), and not a web address."""
+    return scheme(address) not in {"", "http", "https"}
+
+
 def language(tag: str) -> str:
     """Return *tag* where it is a BCP 47 language tag, else "".
 

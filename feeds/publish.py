@@ -16,6 +16,7 @@ from feeds.catalogue import HEALTH, Catalogue
 from feeds.pages import REVISIONS, Pages, Topic, counted, first_day
 from feeds.shelf import RENDERERS, Shelf
 from feeds.timeline import Timeline
+from rules import OperatorError
 from store.database import Database
 
 MANIFEST = ".tocsin-site.json"
@@ -24,7 +25,7 @@ MANIFEST = ".tocsin-site.json"
 _LATEST = 3
 
 
-class PublishError(Exception):
+class PublishError(OperatorError):
     """The site cannot be written; the text says why and what to do."""
 
 

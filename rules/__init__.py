@@ -5,7 +5,7 @@ from __future__ import annotations
 from rules.book import RuleBook
 from rules.entry import Entry
 from rules.match import Because, Match
-from rules.problems import DeskError, Problem, RuleError
+from rules.problems import DeskError, OperatorError, Problem, RuleError
 from rules.rule import Escalation, Example, Rule
 from rules.ruleset import RuleSet
 from rules.starter import library_files
@@ -17,6 +17,7 @@ __all__ = [
     "Escalation",
     "Example",
     "Match",
+    "OperatorError",
     "Problem",
     "Rule",
     "RuleBook",

@@ -38,7 +38,11 @@ def unreadable(file: str, reason: str) -> Problem:
     )
 
 
-class DeskError(Exception):
+class OperatorError(Exception):
+    """What only the operator can mend; the text says in one line where, and what to do."""
+
+
+class DeskError(OperatorError):
     """Something in the desk that only its operator can mend; holds every problem found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from rules import OperatorError
 
-class StoreError(Exception):
+
+class StoreError(OperatorError):
     """The store cannot be used; the text says why and what to do."""
 
 

@@ -1,7 +1,4 @@
-"""The composition root: joins a desk, its store, the network, the engine and the web server.
-
-Here alone the clock is read.
-"""
+"""The composition root: joins a desk, its store, the network, the engine and the web server."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +26,7 @@ from store import Committed, EndpointSpec, Event, Stored
 from store.database import Database, StoreError
 from watcher.bridge import Bridge
 from watcher.children import Children
+from watcher.clock import utc_now
 from watcher.desk import DeskState, read_desk, reread
 from watcher.drain import IN_FLIGHT, Drainer
 from watcher.engines.embedded import EmbeddedEngine, Job
@@ -67,11 +65,6 @@ _CLOCK_STEP = timedelta(seconds=1)
 _LONGEST_STEP = STEPS[-1] * 1.1
 _QUIET_BEAT = timedelta(seconds=30)
 _log = structlog.get_logger("desk")
-
-
-def utc_now() -> datetime:
-    """Return the present instant."""
-    return datetime.now(UTC)
 
 
 class App:

@@ -314,7 +314,7 @@ def sources_import(
     json: Json = False,
 ) -> None:
     """Add the feeds of an OPML file to sources.yaml."""
-    from watcher.commands.sources import import_opml as command
+    from watcher.commands.opml import import_opml as command
 
     command(context.obj, file, json=json)
 
@@ -322,7 +322,7 @@ def sources_import(
 @sources.command("export")
 def sources_export(context: typer.Context) -> None:
     """Write the web feeds of sources.yaml as OPML to standard output."""
-    from watcher.commands.sources import export as command
+    from watcher.commands.opml import export as command
 
     command(context.obj)
 
@@ -336,7 +336,7 @@ def sources_check(
     json: Json = False,
 ) -> None:
     """Ask each source now, without storing anything; exit 1 when one cannot be read."""
-    from watcher.commands.sources import check as command
+    from watcher.commands.asking import check as command
 
     command(context.obj, names or [], json=json)
 
@@ -406,7 +406,7 @@ def deliveries_redeliver(
     context: typer.Context, id: Annotated[str, typer.Argument(metavar="ID")], json: Json = False
 ) -> None:
     """Send a delivery again now: the same id, the same bytes."""
-    from watcher.commands.deliveries import redeliver as command
+    from watcher.commands.sending import redeliver as command
 
     command(context.obj, id, json=json)
 
@@ -424,7 +424,7 @@ def deliveries_replay(
     json: Json = False,
 ) -> None:
     """Send all deliveries since then again, the same ids and bytes, within each endpoint's rate."""
-    from watcher.commands.deliveries import replay as command
+    from watcher.commands.sending import replay as command
 
     command(context.obj, since, endpoint, state, json=json)
 
@@ -442,7 +442,7 @@ def endpoints_test(
     context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")], json: Json = False
 ) -> None:
     """Send a signed test delivery now; exit 1 when it is not accepted."""
-    from watcher.commands.endpoints import test as command
+    from watcher.commands.sending import test as command
 
     command(context.obj, name, json=json)
 

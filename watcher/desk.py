@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from feeds.catalogue import Catalogue
-from rules import DeskError, Problem, Rule, RuleBook, RuleSet, library_files
+from rules import DeskError, OperatorError, Problem, Rule, RuleBook, RuleSet, library_files
 from store import EndpointSpec, Feed, SourceSpec
 from watcher import decide
 from watcher.models import did_you_mean
@@ -23,7 +23,7 @@ from watcher.sources import read_sources
 RULES = "rules"
 
 
-class NoDeskError(Exception):
+class NoDeskError(OperatorError):
     """There is no desk where one was looked for, or none can be made there."""
 
 

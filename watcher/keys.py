@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from feeds.webhooks import check_secret
+from feeds.signing import check_secret
 
 _UNTIL = " until "
 

@@ -17,7 +17,9 @@ from feeds import api, hub, websub
 from feeds.catalogue import Catalogue
 from feeds.gate import Gate
 from feeds.web import create_app
-from watcher.app import App, utc_now
+from rules import OperatorError
+from watcher.app import App
+from watcher.clock import utc_now
 
 T = TypeVar("T")
 
@@ -48,7 +50,7 @@ class Published:
         return self._catalogue
 
 
-class PortTakenError(Exception):
+class PortTakenError(OperatorError):
     """Another program listens where the web server should."""
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from feeds.catalogue import HEALTH, Site
-from feeds.channels import is_channel
+from feeds.clean import is_channel
 from feeds.payload import EVENTS
 from rules import DeskError, Problem
 from store import EndpointSpec, MessageTemplate
@@ -27,7 +27,6 @@ from watcher.telling import (
     holding,
 )
 from watcher.tomldoc import TomlDocument, read_toml
-from watcher.wording import templates
 
 FILE = "tocsin.toml"
 PREFIX = "TOCSIN_"
@@ -194,12 +193,12 @@ class Settings:
         self.environ = environ
         self.endpoints: Mapping[str, EndpointSpec] = {}
         self.api_token = ""
-        self._document = document
+        self.document = document
 
     def with_endpoints(self, edited: Settings) -> Settings:
         """Return these settings with the endpoints of *edited* ones; all else waits for a start."""
         values = self.values.model_copy(update={"endpoints": edited.values.endpoints})
-        settings = Settings(values, edited._document, self.folder, self.environ)
+        settings = Settings(values, edited.document, self.folder, self.environ)
         settings.endpoints, settings.api_token = edited.endpoints, self.api_token
         return settings
 
@@ -225,7 +224,7 @@ class Settings:
     @property
     def data(self) -> bytes:
         """Return the bytes that tocsin.toml had when it was read."""
-        return self._document.data
+        return self.document.data
 
     @property
     def store_url(self) -> str:
@@ -234,17 +233,11 @@ class Settings:
         path = url.removeprefix("sqlite:///")
         return f"sqlite:///{(self.folder / path).resolve()}" if path != url else url
 
-    def templates(
-        self, at: tuple[str, ...], written: TemplateSettings | None
-    ) -> tuple[dict[str, MessageTemplate], list[Problem]]:
-        """Return the templates that stand at *at*, by kind of event, and what is wrong with them."""
-        return templates(at, written, self.folder, self._document)
-
     def problem(self, path: tuple[str | int, ...], code: str, message: str, hint: str) -> Problem:
         """Return a Problem at the place of *path* in tocsin.toml."""
-        line, column = self._document.place(path)
+        line, column = self.document.place(path)
         return Problem(
-            file=self._document.file,
+            file=self.document.file,
             line=line,
             column=column,
             code=code,
@@ -409,7 +402,9 @@ def _words(
     settings: Settings, at: tuple[str, ...], endpoint: EndpointSettings, url: str
 ) -> Mapping[str, MessageTemplate]:
     """Return the templates of a channel, having looked at its address and its other settings."""
+    # Apprise and Jinja2 are slow to import, and many a desk has no channel.
     from feeds.services import ChannelError, channel
+    from watcher.wording import templates
 
     problems: list[Problem] = []
     if endpoint.secret is not None:
@@ -423,7 +418,8 @@ def _words(
             problems.append(settings.problem((*at, "url"), "S113", message, hint))
     except ChannelError as error:
         problems.append(settings.problem((*at, "url"), "S104", str(error), error.hint))
-    words, wrong = settings.templates((*at, "template"), endpoint.template)
+    place = (*at, "template")
+    words, wrong = templates(place, endpoint.template, settings.folder, settings.document)
     if problems or wrong:
         raise DeskError([*problems, *wrong])
     return words

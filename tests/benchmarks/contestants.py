@@ -60,7 +60,8 @@ async def _reader(folder: Path, address: str, count: str) -> None:
 
 async def _crowd(folder: Path) -> None:
     """Run the engine until every source was read once, and say how far apart its beats were."""
-    from watcher.app import opened, utc_now
+    from watcher.app import opened
+    from watcher.clock import utc_now
     from watcher.logs import set_up_logs
 
     set_up_logs()

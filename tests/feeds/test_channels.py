@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from feeds.channels import SERVICES, Channels, is_channel, prepare
+from feeds.channels import SERVICES, Channels, prepare
+from feeds.clean import is_channel
 from feeds.guard import OutgoingError
 from feeds.samples import sample
 from feeds.sending import Answer

@@ -13,7 +13,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from feeds.outgoing import Outgoing
 from feeds.sending import STEPS, next_attempt, send
-from feeds.webhooks import Webhooks, check_secret, new_secret, sign
+from feeds.signing import check_secret, new_secret, sign
+from feeds.webhooks import Webhooks
 from store import Delivery, EndpointSpec, Tried
 from tests.feeds.servers import Answer, Receiver, Server, drip, in_loop, respond, serving
 

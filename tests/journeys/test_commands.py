@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -218,3 +219,12 @@ def test_the_sources_are_listed_with_their_health(desk: Path) -> None:
     assert listed["articles"]["entries"] == 1
     assert listed["articles"]["succeeded"] is not None
     assert run(desk, "sources", "check", "articles").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["deliveries", "endpoints", "silences", "sources", "keeping"])
+def test_commands_that_only_look_import_nothing_of_the_network_or_the_pages(name: str) -> None:
+    code = f"import sys, watcher.commands.{name}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"apprise", "apscheduler", "fastapi", "feedgen", "feedparser", "httpx", "jinja2", "lxml"}
+    slow |= {"structlog", "trafilatura", "uvicorn", "alembic"}
+    assert not slow & set(done.stdout.split())

@@ -18,7 +18,8 @@ import pytest
 
 from feeds.outgoing import Outgoing
 from feeds.sending import send
-from feeds.webhooks import Webhooks, new_secret, sign
+from feeds.signing import new_secret, sign
+from feeds.webhooks import Webhooks
 from store import Delivery, EndpointSpec, Tried
 from tests.desks import SECRET
 from tests.journeys.running import READERS, eventually, free_port, needed, node

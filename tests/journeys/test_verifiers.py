@@ -12,7 +12,7 @@ from pathlib import Path
 import standardwebhooks
 import svix.webhooks
 
-from feeds.webhooks import new_secret, sign
+from feeds.signing import new_secret, sign
 from tests.desks import SECRET, write_desk
 from tests.faults.test_kill import receiving
 from tests.feeds.servers import Asked, respond

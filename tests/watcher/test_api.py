@@ -12,7 +12,8 @@ from feeds.api import router
 from feeds.web import create_app
 from tests.desks import at_work, titles, write_desk
 from tests.feeds.servers import in_loop
-from watcher.app import App, utc_now
+from watcher.app import App
+from watcher.clock import utc_now
 
 TOKEN = "a-token-of-more-than-twenty-characters"
 LAW = {"title": "Nota", "text": "La Ley N.° 32108 cumple un año", "url": "https://a.example/1"}

@@ -10,7 +10,8 @@ import pytest
 
 from tests.desks import RULES, SECRET, at_work, polled, rss, source, titles, write_desk
 from tests.feeds.servers import Answer, Asked, Receiver, drip, in_loop, respond, serving
-from watcher.app import App, utc_now
+from watcher.app import App
+from watcher.clock import utc_now
 from watcher.desk import reread
 
 LAW = ("1", "La Ley 32108")

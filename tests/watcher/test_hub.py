@@ -20,7 +20,8 @@ from rules import Entry
 from tests.desks import at_work, write_desk
 from tests.feeds.servers import Answer, Asked, Server, in_loop, respond, serving
 from tests.watcher.conftest import Clock
-from watcher.app import App, utc_now
+from watcher.app import App
+from watcher.clock import utc_now
 
 TOPIC = "feeds/law-32108.atom"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from feeds.webhooks import new_secret, sign
+from feeds.signing import new_secret, sign
 from rules import DeskError
 from store import EndpointSpec
 from tests.builders import NOON

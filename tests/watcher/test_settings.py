@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from feeds.webhooks import new_secret
+from feeds.signing import new_secret
 from rules import DeskError
 from store.holding import Digest, Holding, Limit, Quiet
 from watcher.settings import Settings, read_settings

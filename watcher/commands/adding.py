@@ -12,8 +12,8 @@ from rich.markup import escape
 from feeds.opml import Subscription
 from watcher.app import App, opened
 from watcher.commands.errors import UsageError
+from watcher.commands.opml import append_sources, free_name
 from watcher.commands.output import moment, out, write_json
-from watcher.commands.sources import append_sources, free_name
 from watcher.desk import find_desk, shown
 from watcher.discover import Discoverer, Found
 from watcher.fetch import FetchError

@@ -15,8 +15,8 @@ from feeds.highlight import Segment, excerpts
 from rules import RuleSet
 from store import Stored
 from store.database import Database
-from watcher.app import utc_now
 from watcher.backtest import Hit, Tally, backtest
+from watcher.clock import utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import highlighted, moment, out, places, progress, write_json
 from watcher.commands.rules import chosen, rules_at, rules_of

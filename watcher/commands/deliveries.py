@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as jsonlib
-import os
-import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,14 +10,11 @@ from rich.markup import escape
 
 from store import Delivery, DeliveryState
 from store.database import Database
-from watcher.app import opened, utc_now
+from watcher.clock import utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import moment, out, write_json, write_table
 from watcher.commands.reading import reading
-from watcher.commands.sending import sent
 from watcher.commands.since import since as since_of
-from watcher.desk import find_desk
-from watcher.logs import set_up_logs
 from watcher.models import did_you_mean
 
 _TO_COME = ("due", "waiting")
@@ -42,13 +35,13 @@ def show_all(
     json: bool,
 ) -> None:
     """Write the latest deliveries, newest first."""
-    wanted = _state(state)
+    wanted = state_of(state)
     begin = since_of(since, utc_now()) if since is not None else None
     with reading(given) as database:
-        _check_endpoint(database, endpoint)
+        check_endpoint(database, endpoint)
         found = database.deliveries(endpoint=endpoint, state=wanted, since=begin, limit=limit)
     if json:
-        write_json([_as_json(delivery) for delivery in found])
+        write_json([as_json(delivery) for delivery in found])
         return
     rows = [
         (
@@ -66,7 +59,8 @@ def show_all(
     write_table(headings, rows, empty="There are no deliveries.")
 
 
-def _state(written: str | None) -> DeliveryState | None:
+def state_of(written: str | None) -> DeliveryState | None:
+    """Return the state that was *written*, if one was; refuse what is none."""
     states: tuple[DeliveryState, ...] = get_args(DeliveryState)
     if written is None:
         return None
@@ -76,7 +70,8 @@ def _state(written: str | None) -> DeliveryState | None:
     raise UsageError(f"there is no state `{written}`; there are: {', '.join(states)}")
 
 
-def _check_endpoint(database: Database, endpoint: str | None) -> None:
+def check_endpoint(database: Database, endpoint: str | None) -> None:
+    """Refuse the name of an endpoint that there is not."""
     names = [one.name for one in database.endpoints()]
     if endpoint is not None and endpoint not in names:
         hint = did_you_mean(endpoint, names) or "see: tocsin endpoints list"
@@ -105,10 +100,10 @@ def _waits(delivery: Delivery) -> str:
 def show(given: Path | None, identity: str, *, json: bool) -> None:
     """Write one delivery: its payload and every try."""
     with reading(given) as database:
-        delivery = _known(database.delivery(identity), identity)
+        delivery = known(database.delivery(identity), identity)
     if json:
         write_json(
-            {**_as_json(delivery), "payload": jsonlib.loads(delivery.body), **_log(delivery)}
+            {**as_json(delivery), "payload": jsonlib.loads(delivery.body), **log_as_json(delivery)}
         )
         return
     out().print(f"[bold]{delivery.id}[/] {delivery.event} to {escape(delivery.endpoint)}")
@@ -129,67 +124,15 @@ def show(given: Path | None, identity: str, *, json: bool) -> None:
     out().print(delivery.body.decode(), markup=False, soft_wrap=True)
 
 
-def redeliver(given: Path | None, identity: str, *, json: bool) -> None:
-    """Send a delivery again now, with the same id and bytes; exit 1 when it is not accepted."""
-    set_up_logs()
-    folder = find_desk(given, os.environ, Path.cwd())
-    delivery = asyncio.run(_redeliver(folder, identity))
-    if json:
-        write_json({**_as_json(delivery), **_log(delivery)})
-    else:
-        last = delivery.log[-1] if delivery.log else None
-        reason = (last.error or last.response) if last else "it is held: the endpoint is disabled"
-        out().print(f"{delivery.id}: {delivery.state}; {escape(reason.splitlines()[0])}")
-    if delivery.state != "delivered":
-        sys.exit(1)
-
-
-def replay(
-    given: Path | None, since: str, endpoint: str | None, state: str | None, *, json: bool
-) -> None:
-    """Make all deliveries since then due again, the same ids and bytes.
-
-    Where a desk runs, that desk sends them, for the rate is counted in one process.
-    """
-    set_up_logs()
-    folder = find_desk(given, os.environ, Path.cwd())
-    begin, wanted = since_of(since, utc_now()), _state(state)
-    count, arrived = asyncio.run(_replay(folder, begin, endpoint, wanted))
-    if json:
-        write_json({"due": count, "delivered": arrived})
-    elif arrived is None:
-        out().print(f"{count} deliveries are due again; the desk that runs sends them")
-    else:
-        out().print(f"{count} deliveries were due again; {arrived} arrived")
-
-
-async def _replay(
-    folder: Path, since: datetime, endpoint: str | None, state: DeliveryState | None
-) -> tuple[int, int | None]:
-    async with opened(folder, os.environ) as app:
-        _check_endpoint(app.database, endpoint)
-        count = app.database.replay(since, utc_now(), endpoint=endpoint, state=state)
-        if not app.database.is_ours_alone:
-            return count, None
-        names = app.database.due_endpoints(utc_now())
-        return count, sum(await asyncio.gather(*map(app.drainer.drain, names)))
-
-
-async def _redeliver(folder: Path, identity: str) -> Delivery:
-    async with opened(folder, os.environ) as app:
-        delivery = _known(app.database.redeliver(identity, utc_now()), identity)
-        if delivery.endpoint not in app.state.endpoints:
-            raise UsageError(f"the endpoint `{delivery.endpoint}` is not in tocsin.toml any more")
-        return await sent(app, delivery)
-
-
-def _known(delivery: Delivery | None, identity: str) -> Delivery:
+def known(delivery: Delivery | None, identity: str) -> Delivery:
+    """Return *delivery*, or refuse the id of none."""
     if delivery is None:
         raise UsageError(f"there is no delivery `{identity}`; see: tocsin deliveries list")
     return delivery
 
 
-def _as_json(delivery: Delivery) -> dict[str, object]:
+def as_json(delivery: Delivery) -> dict[str, object]:
+    """Return a delivery for programs."""
     return {
         "id": delivery.id,
         "endpoint": delivery.endpoint,
@@ -206,7 +149,8 @@ def _as_json(delivery: Delivery) -> dict[str, object]:
     }
 
 
-def _log(delivery: Delivery) -> dict[str, object]:
+def log_as_json(delivery: Delivery) -> dict[str, object]:
+    """Return the tries of a delivery for programs."""
     return {
         "log": [
             {

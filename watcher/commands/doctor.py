@@ -14,7 +14,7 @@ from rich.markup import escape
 from rules import DeskError
 from store.condition import condition
 from store.database import Database, StoreError
-from watcher.app import utc_now
+from watcher.clock import utc_now
 from watcher.commands.output import out, write_json
 from watcher.desk import DeskState, find_desk, read_desk, shown
 

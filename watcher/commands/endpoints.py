@@ -1,28 +1,22 @@
-"""The commands about endpoints: list, test, enable, rotate-secret, new-secret."""
+"""The commands about endpoints: list, enable, rotate-secret, new-secret."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import secrets
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError
 from rich.markup import escape
 
-from feeds import payload
-from feeds.webhooks import new_secret as made
-from store import Delivery, Endpoint, Owed, delivery_id
-from watcher.app import opened, utc_now
+from feeds.signing import new_secret as made
+from store import Endpoint
+from watcher.clock import utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import moment, out, write_json, write_line, write_table
 from watcher.commands.reading import reading
-from watcher.commands.sending import sent
 from watcher.desk import find_desk, read_desk, shown
 from watcher.keys import parsed, replace_file
-from watcher.logs import set_up_logs
 from watcher.models import did_you_mean, duration
 
 
@@ -82,41 +76,6 @@ def _as_json(endpoint: Endpoint) -> dict[str, object]:
         "held": endpoint.held,
         "failed": endpoint.failed,
     }
-
-
-def test(given: Path | None, name: str, *, json: bool) -> None:
-    """Send a signed test delivery now; exit 1 when it is not accepted."""
-    set_up_logs()
-    folder = find_desk(given, os.environ, Path.cwd())
-    delivery = asyncio.run(_test(folder, name))
-    last = delivery.log[-1] if delivery.log else None
-    accepted = delivery.state == "delivered"
-    reason = (last.error or last.response) if last else "nothing was sent: it is disabled"
-    if json:
-        status = last.status if last else None
-        write_json({"ok": accepted, "id": delivery.id, "status": status, "answer": reason})
-    else:
-        verb = "accepted" if accepted else "did not accept"
-        out().print(f"{name} {verb} {delivery.id}: {escape(reason.splitlines()[0])}")
-    if not accepted:
-        sys.exit(1)
-
-
-async def _test(folder: Path, name: str) -> Delivery:
-    async with opened(folder, os.environ) as app:
-        if name not in app.state.endpoints:
-            hint = did_you_mean(name, app.state.endpoints)
-            raise UsageError(f"there is no endpoint `{name}`; {hint or 'tocsin.toml has none'}")
-        now = utc_now()
-        base_url = app.state.settings.site.base_url
-        owed = Owed(
-            id=delivery_id("endpoint.test", secrets.token_hex(16), name),
-            endpoint=name,
-            event="endpoint.test",
-            payload=payload.endpoint_test(endpoint=name, now=now, base_url=base_url),
-        )
-        (delivery,) = app.database.owe([owed], now)
-        return await sent(app, delivery)
 
 
 def enable(given: Path | None, name: str, *, json: bool) -> None:

@@ -15,7 +15,7 @@ from feeds.private import PREFIX, digest, new_token
 from feeds.shelf import RENDERERS
 from store import Feed, FeedToken
 from store.database import Database
-from watcher.app import utc_now
+from watcher.clock import utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import moment, out, write_json, write_table
 from watcher.desk import DeskState, find_desk, read_desk

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from feeds.highlight import Segment
-from rules import Because, DeskError, Problem
+from rules import Because, DeskError, OperatorError, Problem
 
 T = TypeVar("T")
 
@@ -119,14 +119,12 @@ def refusal(error: Exception) -> int | None:
 
     None means that *error* is ours, and belongs into a traceback.
     """
-    from watcher.commands.errors import operators
-
     if isinstance(error, DeskError):
         write_problems(error.problems, err())
         return 2
     if isinstance(error, BrokenPipeError):
         return 0
-    if isinstance(error, operators()):
+    if isinstance(error, OperatorError):
         err().print(f"tocsin: {escape(str(error))}", soft_wrap=True)
         return 2
     return None

@@ -13,7 +13,7 @@ from feeds.samples import sample
 from rules import Match
 from store import Bundle, Published, delivery_id
 from store.database import Database
-from watcher.app import utc_now
+from watcher.clock import utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import err, out, write_json
 from watcher.desk import DeskState, find_desk, read_desk

@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from feeds.publish import Written
 from feeds.publish import publish as publish_site
-from watcher.app import opened, utc_now
+from watcher.app import opened
+from watcher.clock import utc_now
 from watcher.commands.output import out, write_json
 from watcher.desk import find_desk
 from watcher.logs import set_up_logs

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from store.database import Database
-from watcher.app import utc_now
+from watcher.clock import utc_now
 from watcher.desk import find_desk, read_desk
 
 

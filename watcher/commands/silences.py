@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from rich.markup import escape
 
 from store import Silence
-from watcher.app import utc_now
+from watcher.clock import utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import moment, out, write_json, write_table
 from watcher.commands.reading import reading

@@ -15,7 +15,8 @@ from rich.markup import escape
 
 from rules import Entry
 from store import Source
-from watcher.app import App, opened, utc_now
+from watcher.app import App, opened
+from watcher.clock import utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import err, out, progress, write_json, write_table
 from watcher.desk import find_desk
