@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from rules import Entry
 from rules.visible import visible_text
@@ -21,8 +22,14 @@ TakeIn = Callable[[str, Sequence[Entry]], Awaitable[Committed | None]]
 """Stores entries of a source and owes what they bring about; None where it is busy for long."""
 
 _BEARER = HTTPBearer(auto_error=False, description="the token of `[api]` in tocsin.toml")
-_Text = Annotated[str, Field(max_length=1_000_000)]
-_Line = Annotated[str, Field(max_length=10_000)]
+_HALF = re.compile("[\ud800-\udfff]")
+_REPAIRED = BeforeValidator(
+    lambda given: _HALF.sub("�", given) if isinstance(given, str) else given
+)
+"""JSON can escape half a character (a lone surrogate), which nobody can write in UTF-8."""
+
+_Text = Annotated[str, _REPAIRED, Field(max_length=1_000_000)]
+_Line = Annotated[str, _REPAIRED, Field(max_length=10_000)]
 
 
 class NewEntry(BaseModel):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import get_args
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from feeds import private, reading
@@ -53,6 +55,7 @@ def create_app(
     *metrics* gives what it counts, in Prometheus' text format. *doors* are routes by which something comes in; `/openapi.json` describes those for programs.
     """
     app = FastAPI(title="tocsin", docs_url=None, redoc_url=None)
+    app.add_exception_handler(RequestValidationError, _refused)
     for door in (*doors, reading.router(database, catalogue)):
         app.include_router(door)
     opener = private.opener(database, catalogue)
@@ -203,6 +206,14 @@ def _deliveries(database: Database, catalogue: Catalogue, endpoint: str, state: 
 def _page(text: str, status: int = 200, *, private: str = "") -> Response:
     headers = {**_PAGE, **_PRIVATE} if private else _PAGE
     return HTMLResponse(text.encode("utf-8", "replace"), status, headers=headers)
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    """Return what is wrong with a request, without what it said: that may be long, or half a character."""
+    found = error.errors() if isinstance(error, RequestValidationError) else ()
+    detail = [{name: one[name] for name in ("loc", "msg", "type")} for one in found]
+    content = json.dumps({"detail": detail}).encode()
+    return Response(content, 422, media_type="application/json")
 
 
 def _problems(catalogue: Catalogue) -> list[str]:

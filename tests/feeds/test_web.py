@@ -301,6 +301,17 @@ def test_sources_in_trouble_stand_first_and_those_that_are_off_last(desk: Desk) 
     assert [row.attributes["id"] for row in rows] == ["c-failing", "b-well", "a-off"]
 
 
+def test_a_day_on_which_something_was_handed_in_counts_as_read(desk: Desk) -> None:
+    desk.database.sync_sources([a_source("quiet")], NOON)
+    claim = desk.database.claim("quiet", NOON, timedelta(minutes=1), due_only=False)
+    assert claim is not None
+    verdict = judged(an_entry("x", source="quiet"), a_match())
+    given = {"at": NOON, "next_poll_at": NOON, "judged": (verdict,), "pushed": True}
+    desk.database.commit(Poll(source="quiet", token=claim.token, **given))
+    mark = LexborHTMLParser(desk.client.get("/sources").text).css("#quiet .days > *")[-1]
+    assert mark.attributes["class"] == "read"
+
+
 def test_readiness_says_why_it_is_not(desk: Desk) -> None:
     assert desk.client.get("/readyz").status_code == 200
     assert desk.client.get("/livez").status_code == 200

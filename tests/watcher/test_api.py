@@ -122,3 +122,20 @@ async def test_what_is_handed_in_for_a_source_says_nothing_of_its_health(tmp_pat
             before.next_poll_at,
         )
         assert after.entries == 1
+
+
+@in_loop
+async def test_half_a_character_is_replaced_and_a_refusal_repeats_nothing(tmp_path: Path) -> None:
+    broken = r'{"title": "\ud83d Ley 32108", "text": "\udfff", "authors": ["\ud800"]}'
+    odd = r'{"title": "x", "\ud83d": "a secret"}'
+    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    async with at_work(write_desk(tmp_path)) as app:
+        taken, refused = (
+            Caller(app).client.post("/api/v1/entries", content=body, headers=headers)
+            for body in (broken, odd)
+        )
+        assert titles(app) == ["� Ley 32108"]
+    assert (taken.status_code, taken.json()["matched"]) == (200, 1)
+    assert refused.status_code == 422
+    assert any("Extra inputs" in one["msg"] for one in refused.json()["detail"])
+    assert "a secret" not in refused.text
