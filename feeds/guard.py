@@ -12,9 +12,10 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import zip_longest
 from typing import Literal
 
 import httpcore
@@ -81,6 +82,9 @@ _ALLOCATED = IPv6Network("2000::/3")
 
 _ONE_CONNECT = 8.0
 """Seconds for one address: the third repetition of a lost SYN is sent after seven."""
+
+_HEAD_START = 0.25
+"""Seconds that one address has before the next is tried beside it (RFC 8305, section 8)."""
 
 
 class OutgoingError(Exception):
@@ -183,7 +187,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> Stream:
-        """Return a connection to the first address of *host* that takes one; or OutgoingError."""
+        """Return a connection to the address of *host* that takes one first; or OutgoingError."""
         if not 0 < port < 65536:
             raise OutgoingError("address", f"{host} is refused: there is no port {port}")
         if not self._allow_private and port not in self._ports:
@@ -192,14 +196,17 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 f"{host} is refused: port {port} is not one of the web's, 80 and 443"
                 " (allow_private permits any port)",
             )
-        failures = []
-        for address in await self._judged(host, port):
+        addresses = await self._judged(host, port)
+        failures: list[OSError] = []
+        if len(addresses) > 1:
+            if (stream := await _first(addresses, port, failures)) is not None:
+                return stream
+        else:  # as nearly always
             try:
-                async with asyncio.timeout(_ONE_CONNECT):
-                    return await connected(address, port)
+                return await _connected(addresses[0], port)
             except OSError as error:  # which a timeout is, too
-                failures.append(_why(error))
-        reasons = ", ".join(dict.fromkeys(failures))
+                failures.append(error)
+        reasons = ", ".join(dict.fromkeys(map(_why, failures)))
         raise OutgoingError("connect", f"{host} cannot be reached: {reasons}")
 
     async def connect_unix_socket(
@@ -215,7 +222,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         """Wait, as httpcore does between its own retries."""
         await asyncio.sleep(seconds)
 
-    async def _judged(self, host: str, port: int) -> Collection[str]:
+    async def _judged(self, host: str, port: int) -> Sequence[str]:
         addresses = (host,) if _is_literal(host) else await self._resolved(host, port)
         for address in addresses:
             why = denied(address, allow_private=self._allow_private)
@@ -225,7 +232,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 raise OutgoingError("denied", f"{host} is refused: it leads to {why}{hint}")
         return addresses
 
-    async def _resolved(self, host: str, port: int) -> Collection[str]:
+    async def _resolved(self, host: str, port: int) -> Sequence[str]:
         try:
             addresses = await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
@@ -234,6 +241,55 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         if not addresses:
             raise OutgoingError("dns", f"{host} has no address")
         return addresses
+
+
+async def _first(addresses: Sequence[str], port: int, failures: list[OSError]) -> Stream | None:
+    """Return the connection that stands first; each address has a head start on the next.
+
+    None where no address takes one; *failures* are then the reasons (RFC 8305, section 5).
+    """
+    ahead = _in_turn(addresses)
+    under_way: set[asyncio.Task[Stream]] = set()
+    try:
+        while ahead or under_way:
+            if ahead:
+                under_way.add(asyncio.create_task(_connected(ahead.pop(0), port)))
+            ended, _ = await asyncio.wait(
+                under_way,
+                timeout=_HEAD_START if ahead else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for one in ended:
+                under_way.remove(one)
+                try:
+                    return one.result()
+                except OSError as error:
+                    failures.append(error)
+        return None
+    finally:
+        for late in under_way:
+            late.cancel()
+            late.add_done_callback(_close)
+
+
+async def _connected(address: str, port: int) -> Stream:
+    async with asyncio.timeout(_ONE_CONNECT):
+        return await connected(address, port)
+
+
+def _close(late: asyncio.Task[Stream]) -> None:
+    """Close a connection that stood just when another had won."""
+    if not late.cancelled() and late.exception() is None:
+        late.result().abort()
+
+
+def _in_turn(addresses: Sequence[str]) -> list[str]:
+    """Return the addresses with their two families in turn, beginning with that of the first."""
+    families: dict[bool, list[str]] = {}
+    for address in addresses:
+        families.setdefault(":" in address, []).append(address)
+    pairs = zip_longest(*families.values())
+    return [address for pair in pairs for address in pair if address is not None]
 
 
 def _is_literal(host: str) -> bool:

@@ -46,6 +46,10 @@ class Stream(httpcore.AsyncNetworkStream):
 
     async def aclose(self) -> None:
         """Close at once: what has not been sent by now, nobody waits for."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close without waiting."""
         self._writer.transport.abort()
 
     async def start_tls(

@@ -31,6 +31,7 @@ from store.nouns import (
     Owed,
     Poll,
     Published,
+    Rest,
     Revision,
     Seen,
     Settled,
@@ -49,6 +50,7 @@ from store.nouns import (
     event_id,
     hub_id,
     match_id,
+    server_of,
 )
 
 __all__ = [
@@ -80,6 +82,7 @@ __all__ = [
     "Owed",
     "Poll",
     "Published",
+    "Rest",
     "Revision",
     "Seen",
     "Settled",
@@ -98,4 +101,5 @@ __all__ = [
     "event_id",
     "hub_id",
     "match_id",
+    "server_of",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from rules import Because, Entry, Escalation, Match
 from store.holding import AT_WILL, Holding, Why
@@ -151,6 +152,31 @@ class Wanted:
     source: str
     now: datetime
     due_only: bool = True
+
+
+def server_of(address: str) -> str:
+    """Return the server that an address belongs to; "" for a path in the desk.
+
+    Its port is told where it is not one of the web's.
+
+    >>> server_of("https://Example.org/rss"), server_of("http://127.0.0.1:8000/")
+    ('example.org', '127.0.0.1:8000')
+    """
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    return host if port in {None, 80, 443} else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """A server that asked not to be asked before *until*, whichever of its feeds was read."""
+
+    server: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -409,7 +435,8 @@ class Poll:
     poll that succeeded. *seen* is what was seen of the source's ways. *pushed*
     entries were handed in: of the source itself that tells nothing. *events* are
     what the desk's health feed tells of it. *linked* is what came of reading the
-    articles of entries, by id, whose text stayed as it was.
+    articles of entries, by id, whose text stayed as it was. *rest* is asked of all
+    sources of a server.
     """
 
     source: str
@@ -426,6 +453,7 @@ class Poll:
     pushed: bool = False
     events: tuple[Event, ...] = ()
     linked: tuple[tuple[str, Linked], ...] = ()
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel, col, or_, select, update
 
 from store import subscriptions, values
 from store.condition import after
-from store.nouns import Claim, Coverage, Poll, Source, SourceSpec, Wanted
+from store.nouns import Claim, Coverage, Poll, Rest, Source, SourceSpec, Wanted, server_of
 from store.rows import CoverageRow, SourceRow
 
 # What every poll does is written for many polls at once, past the mapper of objects: that
@@ -202,12 +202,33 @@ def settle(session: Session, settled: Sequence[tuple[Source, Poll, int]]) -> Non
         for source, poll, new in settled
     ]
     session.connection().execute(_ROW, columns)
+    for rest in {poll.rest for _, poll, _ in settled if poll.rest is not None}:
+        _rest(session, rest)
     _cover(session, [(poll, new) for _, poll, new in settled])
     pushed = subscriptions.those_with(session, [poll.source for _, poll, _ in settled])
     for _, poll, _ in settled:
         seen, name = poll.seen, poll.source
         if seen is not None and seen.read and not poll.error and (seen.hub or name in pushed):
             subscriptions.take_in(session, name, seen.hub, poll.at)
+
+
+def _rest(session: Session, rest: Rest) -> None:
+    """Let every source of a server that wants to be left alone wait as long as it asked."""
+    sooner = select(SourceRow.name, SourceRow.address, SourceRow.moved_to).where(
+        SourceRow.next_poll_at < rest.until,
+        or_(
+            col(SourceRow.address).icontains(rest.server, autoescape=True),
+            col(SourceRow.moved_to).icontains(rest.server, autoescape=True),
+        ),
+    )
+    names = [
+        name
+        for name, *places in session.exec(sooner)
+        if rest.server in {server_of(place) for place in places}
+    ]
+    for some in values.batches(names):
+        later = update(SourceRow).where(col(SourceRow.name).in_(some))
+        session.exec(later.values(next_poll_at=rest.until))
 
 
 def _cover(session: Session, polls: Sequence[tuple[Poll, int]]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from feeds.outgoing import Outgoing, OutgoingError, Reply
-from store import Hub, Source, Validators
+from store import Hub, Source, Validators, server_of
 from store.condition import moved_address
 from watcher.parse import Document
 
@@ -47,7 +47,8 @@ class FetchError(Exception):
     """A source that could not be read; the text is its reason in words for a person.
 
     *retry_after* is how long the server asks us to stay away; *gone* means 410.
-    *passing* tells that it is likely to be otherwise soon.
+    *passing* tells that it is likely to be otherwise soon. *tired* is the server
+    that wants to be left alone, whichever feed is asked for.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class FetchError(Exception):
         retry_after: timedelta | None = None,
         gone: bool = False,
         passing: bool = False,
+        tired: str = "",
     ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
         self.gone = gone
         self.passing = passing
+        self.tired = tired
 
 
 def user_agent(version: str, contact: str) -> str:
@@ -90,7 +93,7 @@ async def fetch(outgoing: Outgoing, source: Source, now: datetime) -> Fetched:
         validators = _renewed(had, reply)
         return Fetched(document=None, validators=validators, moved_to=moved_to, fresh_for=fresh_for)
     if not 200 <= reply.status < 300:
-        raise _refusal(reply, now)
+        raise _refusal(reply, address, now)
     document = Document(
         address=reply.url, body=reply.body, content_type=reply.headers.get("content-type", "")
     )
@@ -165,7 +168,7 @@ def _renewed(validators: Validators, reply: Reply) -> Validators:
     )
 
 
-def _refusal(reply: Reply, now: datetime) -> FetchError:
+def _refusal(reply: Reply, address: str, now: datetime) -> FetchError:
     if reply.status == 410:
         reason = (
             "the server says that it is gone for good (410); find its new address, or remove it"
@@ -179,4 +182,7 @@ def _refusal(reply: Reply, now: datetime) -> FetchError:
     }
     hint = hints.get(reply.status, "its own fault" if reply.status >= 500 else "not what we asked")
     reason = f"the server answered {reply.status} ({hint})"
-    return FetchError(reason, retry_after=reply.retry_after(now))
+    wait = reply.retry_after(now)
+    asks_for_rest = reply.status == 429 or (reply.status == 503 and wait is not None)
+    tired = server_of(reply.url if reply.hops else address) if asks_for_rest else ""
+    return FetchError(reason, retry_after=wait, tired=tired)

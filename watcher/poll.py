@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from rules import Entry
-from store import Claim, Committed, Known, Poll, Source, Wanted
+from store import Claim, Committed, Known, Poll, Rest, Source, Wanted
 from store.database import Database
 from watcher.bridge import Bridge, Together
 from watcher.decide import Desk, decide
@@ -210,9 +210,13 @@ class Poller:
         gone = isinstance(error, FetchError) and error.gone
         gap = after_failure(claim.source, self._pace, wait)
         at = spread(now, gap, random.random())  # noqa: S311  jitter is no secret
-        return decide(
+        poll = decide(
             claim, (), {}, self._desk(), now=now, next_poll_at=at, error=str(error), gone=gone
         )
+        if not (isinstance(error, FetchError) and error.tired):
+            return poll
+        least = self._pace.min if wait is None else wait
+        return replace(poll, rest=Rest(server=error.tired, until=now + least))
 
     async def _commit(self, poll: Poll) -> Polled | None:
         committed = await self._write(poll)

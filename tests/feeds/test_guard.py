@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from feeds import guard
 from feeds.guard import GuardedBackend, OutgoingError, SystemResolver, denied
 from feeds.outgoing import Outgoing
+from feeds.streams import Stream
 from tests.feeds.servers import in_loop, respond, serving
 
 ANY_PORT = range(1, 65536)
@@ -171,6 +173,85 @@ async def test_the_next_address_is_tried_where_one_does_not_take_the_connection(
         reply = await outgoing.get(f"http://news.example:{server.port}/", allow_private=True)
     assert reply.body == b"here"
     await outgoing.aclose()
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Addresses that swallow what is sent to them: what a test adds."""
+    swallowing: list[str] = []
+    connect = guard.connected
+
+    async def connected(address: str, port: int) -> Stream:
+        if address in swallowing:
+            await asyncio.Event().wait()
+        return await connect(address, port)
+
+    monkeypatch.setattr(guard, "connected", connected)
+    return swallowing
+
+
+@in_loop
+async def test_an_address_that_swallows_everything_costs_a_moment_alone(
+    silent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a host of which all addresses of IPv6 lead nowhere, and a time that a test can wait
+    silent += ["2606:4700::1", "2606:4700::2"]
+    monkeypatch.setattr(guard, "_HEAD_START", 0.01)
+    monkeypatch.setattr(guard, "_ONE_CONNECT", 3600)
+    outgoing = Outgoing("test", resolve=Names([[*silent, "127.0.0.1"]]))
+    monkeypatch.setattr(guard, "denied", lambda *_, **__: None)
+
+    # when it is asked, then the next address is tried beside the first, before its time is up
+    async with serving(respond(200, b"here")) as server:
+        reply = await outgoing.get(f"http://news.example:{server.port}/", allow_private=True)
+        assert reply.body == b"here"
+        assert server.connections == 1
+    await outgoing.aclose()
+
+
+@in_loop
+async def test_of_two_connections_that_stand_the_second_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guard, "_HEAD_START", 0)
+    connect = guard.connected
+    both = asyncio.Barrier(2)
+
+    async def connected(address: str, port: int) -> Stream:
+        stream = await connect(address, port)
+        await both.wait()
+        return stream
+
+    monkeypatch.setattr(guard, "connected", connected)
+    outgoing = Outgoing("test", resolve=Names([["127.0.0.1", "127.0.0.1"]]))
+    async with serving(respond(200, b"here")) as server:
+        reply = await outgoing.get(f"http://news.example:{server.port}/", allow_private=True)
+        assert reply.body == b"here"
+        assert server.connections == 2
+        async with asyncio.timeout(5):
+            while server.open:
+                await asyncio.sleep(0.01)
+    await outgoing.aclose()
+
+
+@in_loop
+async def test_every_reason_is_told_where_no_address_takes_a_connection(
+    silent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent.append("127.0.0.8")
+    monkeypatch.setattr(guard, "_HEAD_START", 0.01)
+    monkeypatch.setattr(guard, "_ONE_CONNECT", 0.1)
+    outgoing = Outgoing("test", resolve=Names([["127.0.0.8", "127.0.0.1"]]))
+    with pytest.raises(OutgoingError, match="refused, no answer") as caught:
+        await outgoing.get("http://news.example:1/", allow_private=True)
+    assert caught.value.kind == "connect"
+    await outgoing.aclose()
+
+
+def test_the_families_of_addresses_take_turns() -> None:
+    given = ["2a00::1", "2a00::2", "2a00::3", "1.1.1.1"]
+    assert guard._in_turn(given) == ["2a00::1", "1.1.1.1", "2a00::2", "2a00::3"]
+    assert guard._in_turn(["1.1.1.1"]) == ["1.1.1.1"]
 
 
 @in_loop

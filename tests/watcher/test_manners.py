@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import Moved
+from store import Moved, server_of
 from store.condition import moved_address
 from tests.builders import NOON, a_polled
 from tests.desks import at_work, polled, rss, source, write_desk
@@ -155,6 +155,83 @@ async def test_what_a_feed_and_its_server_ask_for_is_kept_to(
             await polled(app, "news")
             wait = source(app).next_poll_at - clock.now
             assert max(least, timedelta(minutes=5)) <= wait <= DAY * 1.6
+
+
+def _tired(status: int, after: str = "") -> bytes:
+    return respond(status, **({"retry_after": after} if after else {}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "waits"),
+    [
+        (_tired(429, "7200"), timedelta(hours=2)),
+        (_tired(503, "7200"), timedelta(hours=2)),
+        (_tired(429, "Tue, 24 Nov 2026 14:00:00 GMT"), timedelta(hours=2)),
+        (_tired(429, "99999999999"), DAY),
+        (_tired(429, "soon"), timedelta(minutes=5)),
+        (_tired(429), timedelta(minutes=5)),
+        (_tired(503), timedelta()),
+        (_tired(500, "7200"), timedelta()),
+        (_tired(404, "7200"), timedelta()),
+    ],
+)  # fmt: skip
+@in_loop
+async def test_a_server_that_wants_to_be_left_alone_is_asked_for_none_of_its_feeds(
+    tmp_path: Path, clock, answer: bytes, waits: timedelta
+) -> None:
+    # given two feeds of one server, a third on another, and the first is refused
+    async with (
+        serving(answer) as server,
+        serving(respond(body=rss(("1", "a")), content_type=XML)) as other,
+        at_work(
+            write_desk(
+                tmp_path,
+                feeds={"a": f"{server.url}/a", "b": f"{server.url}/b", "c": f"{other.url}/c"},
+            )
+        ) as app,
+    ):
+        await polled(app, "a")
+
+        # then the second waits as long, over a restart too, and the third does not
+        assert source(app, "b").next_poll_at == clock.now + waits
+        assert source(app, "c").next_poll_at == clock.now
+        assert source(app, "a").next_poll_at >= clock.now + max(waits, timedelta(minutes=5))
+        assert source(app, "b").error == ""
+        assert (await app.poller.poll("b") is None) is bool(waits)
+
+        # and one that waits for longer already does not come sooner
+        await polled(app, "c")
+        later = source(app, "c").next_poll_at
+        await polled(app, "a")
+        assert source(app, "c").next_poll_at == later
+
+
+@in_loop
+async def test_where_a_redirect_leads_the_server_that_answered_is_left_alone(
+    tmp_path: Path, clock
+) -> None:
+    async with (
+        serving(respond(429, retry_after="3600")) as tired,
+        serving(respond(302, location=f"{tired.url}/a")) as server,
+        at_work(
+            write_desk(
+                tmp_path,
+                feeds={"a": f"{server.url}/a", "b": f"{server.url}/b", "c": f"{tired.url}/c"},
+            )
+        ) as app,
+    ):
+        await polled(app, "a")
+        assert source(app, "b").next_poll_at == clock.now
+        assert source(app, "c").next_poll_at == clock.now + timedelta(hours=1)
+
+
+def test_a_server_is_told_from_another_by_name_and_odd_port() -> None:
+    assert server_of("https://u:p@News.Example:443/x?y") == server_of("http://news.example/")
+    assert server_of("http://[::1]:8080/x") == "[::1]:8080"
+    assert server_of("https://notnews.example/") != server_of("https://news.example/")
+    assert [server_of(one) for one in ("articles", "https://[broken", "http://a:99999/")] == [
+        ""
+    ] * 3
 
 
 @in_loop
