@@ -12,6 +12,7 @@ from store import (
     bundles,
     commits,
     events,
+    forgetting,
     hubs,
     outbox,
     receivers,
@@ -552,6 +553,15 @@ class Database:
         """
         with self._engine.writing() as session:
             return outbox.settle(session, tries, tell)
+
+    def forget(self, before: datetime, pushed_before: datetime, limit: int) -> int:
+        """Forget up to *limit* deliveries that are over and older; return how many.
+
+        What was pushed to subscribers of feeds is forgotten before *pushed_before*.
+        Nothing that is still owed is, nor entries and matches.
+        """
+        with self._engine.writing() as session:
+            return forgetting.forget(session, before, pushed_before, limit)
 
     def mend_clock(self, now: datetime, longest: timedelta) -> None:
         """Make sense of instants that a clock which was ahead has left."""

@@ -56,6 +56,10 @@ _MOST_DUE = 20_000
 _MOST_AT_ONCE = 500
 """So many polls wait for their turn at most; the next beat asks for more."""
 
+_PUSHES_KEPT = timedelta(days=7)
+"""What subscribers of our hub were sent are whole feeds, which nobody asks for later."""
+
+_FORGOTTEN_AT_ONCE = 500
 _MOST_HUBS = 100
 _MESSENGERS = 4
 _PATIENT_TRIES = 40
@@ -95,6 +99,7 @@ class App:
             },
             self._due,
             limits=_LIMITS,
+            daily=[("maintain", "forget")],
         )
         self.metrics = Metrics(
             database,
@@ -336,8 +341,25 @@ class App:
         await self.hub.owe_changes()
 
     async def _maintain(self, task: str) -> None:
-        if task == "rejudge":
-            await self.rejudge()
+        match task:
+            case "rejudge":
+                await self.rejudge()
+            case "forget":
+                await self.forget()
+
+    async def forget(self) -> int:
+        """Forget deliveries that are over for as long as the settings say; return how many.
+
+        They go in small transactions, so that no delivery of now waits for that.
+        """
+        now, count = utc_now(), 0
+        keep = self.state.settings.values.store.keep
+        bounds = now - keep, now - min(keep, _PUSHES_KEPT)
+        while found := await self.bridge(self.database.forget, *bounds, _FORGOTTEN_AT_ONCE):
+            count += found
+        if count:
+            _log.info("deliveries forgotten", count=count, older=str(keep))
+        return count
 
     async def rejudge(self) -> int:
         """Ask the changed rules about stored entries; return how many matches that adds.

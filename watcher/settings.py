@@ -81,9 +81,13 @@ class ServerSettings(DeskModel):
 
 
 class StoreSettings(DeskModel):
-    """Which database holds the store; a relative path starts in the desk."""
+    """Which database holds the store; a relative path starts in the desk.
+
+    *keep* is how long deliveries that are over stay in it, with their tries.
+    """
 
     url: str = "sqlite:///data/tocsin.db"
+    keep: Annotated[Duration, Field(ge=timedelta(days=7))] = timedelta(days=90)
 
 
 class EngineSettings(DeskModel):

@@ -138,3 +138,12 @@ async def test_the_engine_tells_how_long_it_has_been_silent() -> None:
     assert engine.silence >= timedelta(milliseconds=140)
     await engine.tick()
     assert engine.silence < timedelta(milliseconds=100)
+
+
+@in_loop
+async def test_daily_jobs_are_done_at_every_start() -> None:
+    work = Work()
+    engine = EmbeddedEngine(
+        {"poll": work.poll}, work.now_due, limits={"poll": 1}, daily=[("poll", "night")], beat=BEAT
+    )
+    await running(engine, lambda: until(lambda: work.begun.count("night") == 1))

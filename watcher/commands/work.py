@@ -87,6 +87,7 @@ def _known(app: App, name: str) -> Source:
 async def _drained(app: App) -> int:
     await app.engine.settle(_PATIENCE)
     await app.be_alive()
+    await app.forget()
     names = app.database.due_endpoints(utc_now())
     return sum(await asyncio.gather(*map(app.drainer.drain, names)))
 

@@ -22,6 +22,9 @@ BEAT = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=10)
 """Without a beat for this long (the wall clock was set back), the beat is started anew."""
 
+_NIGHT = 4
+"""The hour, in UTC, in which daily jobs run."""
+
 _log = structlog.get_logger("engine")
 
 
@@ -29,7 +32,8 @@ class EmbeddedEngine:
     """Runs jobs in this process: one at a time for each (kind, key), a bounded number of each kind.
 
     *due* returns the jobs that are due by the store's word. *limits* bounds
-    how many jobs of a kind run at once.
+    how many jobs of a kind run at once. *daily* jobs run at the start, and each
+    night: a desk that is not up at night has them done too.
     """
 
     def __init__(
@@ -38,11 +42,13 @@ class EmbeddedEngine:
         due: Due,
         *,
         limits: Mapping[str, int],
+        daily: Iterable[Job] = (),
         beat: timedelta = BEAT,
     ) -> None:
         self._handlers = handlers
         self._due = due
         self._beat = beat
+        self._daily = tuple(daily)
         self._room = {kind: asyncio.Semaphore(limit) for kind, limit in limits.items()}
         self._running: dict[Job, asyncio.Task[None]] = {}
         self._again: set[Job] = set()
@@ -83,6 +89,8 @@ class EmbeddedEngine:
     async def run(self, stop: asyncio.Event) -> None:
         """Beat until *stop* is set, then let running jobs end or cancel them after PATIENCE."""
         scheduler = self._started()
+        for job in self._daily:
+            await self.ring(*job)
         try:
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
@@ -113,6 +121,8 @@ class EmbeddedEngine:
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         scheduler.add_job(self.tick, "interval", seconds=self._beat.total_seconds())
+        for job in self._daily:
+            scheduler.add_job(self.ring, "cron", hour=_NIGHT, args=job)
         scheduler.start()
         self._beaten = time.monotonic()
         return scheduler
