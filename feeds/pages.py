@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from feeds.bulletin import advice, headline
 from feeds.catalogue import HEALTH, Catalogue
-from feeds.clean import language, one_line, plain, web_link
+from feeds.clean import language, one_line, plain, shortened, web_link
 from feeds.difference import Change, difference
 from feeds.health import Health
 from feeds.highlight import excerpts_of, segments, texts_of
@@ -45,6 +45,7 @@ FORMATS = (
 
 _EXCERPTS = 3
 _CHANGES = 50
+_LONGEST_HEADING = 300
 REVISIONS = 11
 """So many of the latest states of an article are compared on its page."""
 
@@ -265,6 +266,10 @@ def _within(match: Published, field: str) -> list[Because]:
     return [place for place in match.because if place.field == field]
 
 
+def _heading(title: str) -> str:
+    return shortened(one_line(title), _LONGEST_HEADING) or "(untitled)"
+
+
 def _moment(instant: datetime | None) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if instant else ""
 
@@ -280,6 +285,7 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "line": one_line,
+        "heading": _heading,
         "plain": plain,
         "link": web_link,
         "lang": language,

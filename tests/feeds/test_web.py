@@ -245,6 +245,23 @@ def test_the_match_page_marks_every_place_in_the_article(desk: Desk) -> None:
     assert desk.client.get("/matches/no-such-match").status_code == 404
 
 
+def test_a_title_of_10_kb_is_cut_in_lists_and_any_script_runs_its_own_way(desk: Desk) -> None:
+    match = desk.find(an_entry("long", title="palabra " * 1300, lang="ar"))
+    for path in ("/", "/topics/law-32108", "/timeline"):
+        page = LexborHTMLParser(desk.client.get(path).text)
+        link = next(
+            node
+            for node in page.css("article a, dd a")
+            if (node.attributes["href"] or "").endswith(match)
+        )
+        assert len(link.text()) <= 300
+        assert link.text().endswith("…")
+        assert link.parent.attributes["dir"] == "auto"
+    page = LexborHTMLParser(desk.client.get(f"/matches/{match}").text)
+    assert len(page.css_first("h1").text()) > 10_000
+    assert page.css_first("h1").attributes["dir"] == "auto"
+
+
 def test_what_sources_write_stays_text_in_pages(desk: Desk) -> None:
     entry = an_entry(
         "x", title='"><script>alert(1)</script>', text="<img src=x> Law 32108", url="javascript:x"
