@@ -9,9 +9,9 @@ from typing import Any
 
 from rules.entry import Entry
 from rules.forms import LANGUAGES
-from rules.language import QueryError, parse_query
+from rules.language import QueryError, parse_query, written_query
 from rules.problems import DeskError, Problem, RuleError
-from rules.query import Node
+from rules.query import Node, Term
 from rules.rule import Escalation, Example, Rule
 from rules.visible import visible_text
 from rules.yamldoc import Document, Path, closest, read_yaml
@@ -58,6 +58,8 @@ class _Reader:
         self._value = document.value
         self._places = document.places
         self._ids: set[str] = set()
+        self._words: dict[str, Node] = {}
+        self._lists: dict[str, str] = {}
         self.problems: list[Problem] = []
 
     def rules(self) -> list[Rule]:
@@ -67,7 +69,7 @@ class _Reader:
                 (), "R101", "a rule file has `version: 1` and `rules:`", "see rules/library"
             )
             return []
-        self._known((), value, ("version", "rules"))
+        self._known((), value, ("version", "words", "rules"))
         if value.get("version") != 1:
             self._refuse(
                 ("version",), "R102", "the version of a rule file is 1", "write version: 1"
@@ -78,12 +80,35 @@ class _Reader:
                 ("rules",), "R101", "there is no list of `rules`", "rules: with - id: … below"
             )
             return []
+        self._read_lists(value)
         rules: list[Rule] = []
         for index, item in enumerate(items):
             rule = self._rule(("rules", index), item)
             if rule:
                 rules.append(rule)
         return rules
+
+    def _read_lists(self, value: Mapping[str, Any]) -> None:
+        """Take in the named lists of words; each may use those above it."""
+        lists = value.get("words")
+        if lists is None:
+            return
+        if not isinstance(lists, dict):
+            hint = "words: {transport: bus OR combi}; a query names it: words:transport"
+            self._refuse(("words",), "R113", "`words` has names, and a list for each", hint)
+            return
+        for name, text in lists.items():
+            at = ("words", name)
+            if not _NAME.fullmatch(name) or not isinstance(text, str):
+                hint = "the name is made of a-z, 0-9 and -, and the list of terms: bus OR combi"
+                self._refuse(at, "R113", f"`{name}` is no list of words", hint)
+                continue
+            self._lists[name] = text.strip()
+            try:
+                self._words[name] = written_query(text, self._words)
+            except QueryError as error:
+                self._misread(at, error)
+                self._words[name] = Term("word", name, (name,))
 
     def _rule(self, path: Path, item: object) -> Rule | None:
         if not isinstance(item, dict):
@@ -107,6 +132,7 @@ class _Reader:
             title=title,
             query=str(item["query"]).strip(),
             tree=tree,
+            words=self._used(str(item["query"])),
             tags=tags,
             notify=notify,
             escalations=escalations,
@@ -193,14 +219,25 @@ class _Reader:
             self._refuse(at, "R106", "the rule has no `query`", 'query: extorsi* OR "Ley 32108"')
             return None
         try:
-            return parse_query(query, self._languages(path, item))
+            return parse_query(query, self._languages(path, item), self._words)
         except QueryError as error:
-            self.problems.append(
-                self._places.problem_within(
-                    (*path, "query"), error.offset, error.code, error.message, error.hint
-                )
-            )
+            self._misread((*path, "query"), error)
             return None
+
+    def _misread(self, path: Path, error: QueryError) -> None:
+        """Tell of a mistake in the query text at *path*."""
+        problem = self._places.problem_within(
+            path, error.offset, error.code, error.message, error.hint
+        )
+        self.problems.append(problem)
+
+    def _used(self, query: str) -> tuple[tuple[str, str], ...]:
+        """Return the lists that *query* uses, as they are written, those of other lists too."""
+        used: dict[str, str] = {}
+        for name, text in reversed(self._lists.items()):
+            if re.search(rf"words:{name}(?![\w-])", " ".join((query, *used.values()))):
+                used[name] = text
+        return tuple(reversed(used.items()))
 
     def _languages(self, path: Path, item: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the languages of the rule's `forms:`; all that there are, where it names none."""

@@ -40,6 +40,8 @@ def formatted(file: str, data: bytes) -> bytes:
     yaml.indent(mapping=2, sequence=4, offset=2)
     try:
         tree = yaml.load(text)
+        for name, listed in (tree.get("words") or {}).items():
+            tree["words"][name] = _pretty(listed)
         for item in tree["rules"]:
             item["query"] = _pretty(item["query"])
         written = io.StringIO()

@@ -4,31 +4,33 @@ any_of   all_of (OR all_of)*
 all_of   negated (AND? negated)*
 negated  NOT? near
 near     item (NEAR/n item)?
-item     (FIELD: | forms:)* ( "(" any_of ")" | count( item ) >= n | term )
+item     (FIELD: | forms: | words:)* ( "(" any_of ")" | count( item ) >= n | term )
 term     word | prefix* | "phrase" | "window"~n | /regex/
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 
 import msgspec
 
 from rules.fold import folded_words
 from rules.forms import LANGUAGES, forms
 from rules.law import CITED
-from rules.query import SCOPES, And, Count, Near, Node, Not, Or, Term, both, changed
+from rules.query import SCOPES, And, Count, Near, Node, Not, Or, Term, both, changed, walk
 from rules.regex import objection
 from rules.sense import can_hold, holds_without_terms
 from rules.yamldoc import closest
 
 LONGEST = 20_000
+MOST_TERMS = 10_000
 _DEEPEST = 60
 _SMART = str.maketrans("“”„«»", '"""""')
 _MARKS = {*CITED, "exact"}
-_KNOWN = (*SCOPES, "exact", "forms", *CITED)
+_KNOWN = (*SCOPES, "exact", "forms", "words", *CITED)
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<OR>OR(?=[\s()"]|$))
@@ -48,6 +50,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+NO_LISTS: Mapping[str, Node] = MappingProxyType({})
+
 _BARE = re.compile(r"[A-Za-z_]+:")
 """A scope with nothing behind it."""
 _NEARLY = re.compile(r"O?NEAR(?:/.*)?|(?i:o?near/\d+)")
@@ -65,22 +69,28 @@ class QueryError(Exception):
         self.hint = hint
 
 
-def parse_query(text: str, languages: Sequence[str] = LANGUAGES) -> Node:
+def parse_query(
+    text: str, languages: Sequence[str] = LANGUAGES, words: Mapping[str, Node] = NO_LISTS
+) -> Node:
     """Return the tree of the query *text*; raise QueryError, and nothing else.
 
-    *languages* are those of `forms:` where it names none.
+    *languages* are those of `forms:` where it names none, *words* the lists that
+    it may name, as written_query() gives them.
     """
-    tree = written_query(text)
-    if "forms" in text:
+    tree = written_query(text, words)
+    if "forms" in text or "words" in text:
         usual = tuple(languages)
         tree = changed(tree, lambda term: _spoken(term, usual))
-    if "NOT" in text:
+    if "NOT" in text or "words" in text:
         _sensible(tree)
     return tree
 
 
-def written_query(text: str) -> Node:
-    """Return the tree of *text* as it is written: no forms are looked up, nothing is judged."""
+def written_query(text: str, words: Mapping[str, Node] | None = None) -> Node:
+    """Return the tree of *text* as it is written: no forms are looked up, nothing is judged.
+
+    Lists are put in from *words*; where that is None, their names stay.
+    """
     if len(text) > LONGEST:
         raise QueryError(
             0, "Q101", "the query is longer than 20,000 characters", "make it two rules"
@@ -89,7 +99,7 @@ def written_query(text: str) -> Node:
         raise QueryError(
             0, "Q101", "the query is empty", 'write what to look for: extorsi* OR "Ley 32108"'
         )
-    return _Parser(text.translate(_SMART)).query()
+    return _Parser(text.translate(_SMART), words).query()
 
 
 class _Token(msgspec.Struct, frozen=True, gc=False):
@@ -114,8 +124,10 @@ def _tokens(text: str) -> Iterator[_Token]:
 class _Parser:
     """Reads one query. Only brackets descend, and those are bounded."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, words: Mapping[str, Node] | None) -> None:
         self._text = text
+        self._words = words
+        self._terms = 0
         self._rest = _tokens(text)
         self._token = next(self._rest)
         self._opened: list[int] = []
@@ -187,8 +199,31 @@ class _Parser:
             case _:
                 raise self._unexpected(token)
         for mark in reversed(marks):
-            node = _forms(mark, node) if mark.kind == "FORMS" else _scoped(mark, node)
+            node = self._marked(mark, node)
         return node
+
+    def _marked(self, mark: _Token, node: Node) -> Node:
+        if mark.kind == "FORMS":
+            return _forms(mark, node)
+        return self._listed(mark, node) if mark.text == "words:" else _scoped(mark, node)
+
+    def _listed(self, token: _Token, node: Node) -> Node:
+        """Return what the list holds that *node* names."""
+        if not isinstance(node, Term) or node.kind != "word" or node.field:
+            hint = "words:transport, and above the rules words: {transport: bus OR combi}"
+            raise QueryError(token.at, "Q117", "`words:` takes the name of a list", hint)
+        if self._words is None:
+            return Term("words", node.text)
+        if node.text not in self._words:
+            near = closest(node.text, self._words)
+            hint = f"did you mean `{near}`?" if near else "lists stand under `words:` in this file"
+            raise QueryError(token.at, "Q117", f"there is no list `{node.text}`", hint)
+        found = self._words[node.text]
+        self._terms += sum(isinstance(part, Term) for part in walk(found))
+        if self._terms > MOST_TERMS:
+            message = "with its lists, the query has more than 10,000 terms"
+            raise QueryError(token.at, "Q101", message, "make it two rules")
+        return found
 
     def _group(self, opening: _Token) -> Node:
         self._open(opening.at)

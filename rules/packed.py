@@ -55,7 +55,7 @@ def unpack(file: str, data: bytes, packed: bytes) -> tuple[Rule, ...] | None:
     known: dict[Term, Term] = {}
     for rule in rules:
         msgspec.structs.force_setattr(rule, "places", places)
-        if "forms" in rule.query:
+        if "forms" in rule.query or rule.words:
             tree = changed(rule.tree, lambda term: known.setdefault(term, term))
             msgspec.structs.force_setattr(rule, "tree", tree)
     return rules

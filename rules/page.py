@@ -94,6 +94,8 @@ class _Part:
                 return self._exact(term)
             case "regex":
                 return self._regex(term)
+            case "words":  # it gave way to what its list holds, when the query was parsed
+                return []
 
     def _exact(self, term: Term) -> list[tuple[int, int]]:
         """Return where the folded words stand, and are written as the term is."""

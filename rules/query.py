@@ -11,7 +11,17 @@ FIELDS = ("title", "summary", "text", "url", "author", "source", "lang", "tag")
 SCOPES = ("title", "text", "url", "author", "source", "lang", "tag")
 
 Kind = Literal[
-    "word", "phrase", "prefix", "window", "regex", "law", "decree", "bill", "exact", "forms"
+    "word",
+    "phrase",
+    "prefix",
+    "window",
+    "regex",
+    "law",
+    "decree",
+    "bill",
+    "exact",
+    "forms",
+    "words",
 ]
 
 
@@ -21,7 +31,9 @@ class Term(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True, cac
     *text* is the term as written, without its marks; *words* are its folded
     words, and for forms each one that it may stand in. *field* limits it to one
     scope, or is "" for title, summary and text. *slop* is how many other words a
-    window may hold. *options* are the languages of forms and its vetoes.
+    window may hold. *options* are the languages of forms and its vetoes. The
+    kind words names a list; it stands in a query as it is written, and gives
+    way to what the list holds when the query is parsed for use.
     """
 
     kind: Kind
@@ -155,7 +167,7 @@ def _term(term: Term) -> str:
             return f"{scope}/{term.text}/"
         case "exact":
             return f'{scope}exact:"{term.text}"'
-        case "law" | "decree" | "bill":
+        case "law" | "decree" | "bill" | "words":
             return f"{scope}{term.kind}:{term.text}"
         case "forms":
             options = f"({term.options})" if term.options else ""

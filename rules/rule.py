@@ -36,7 +36,8 @@ class Escalation(msgspec.Struct, frozen=True, kw_only=True):
 class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A named question about an entry, with its query, its examples and its routing.
 
-    *only* None means every source. *notify* names the endpoints that hear of
+    *words* are the lists that the query names, as they are written; in *tree*
+    they are put in. *only* None means every source. *notify* names the endpoints that hear of
     its matches, and *escalations* say of some of them when they do. *places* lead from *path* to line and column of its file.
     """
 
@@ -44,6 +45,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     title: str
     query: str
     tree: Node
+    words: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     escalations: dict[str, Escalation] = {}
