@@ -17,18 +17,28 @@ def copy(path: Path, target: Path) -> None:
     Others may write meanwhile. The copy is one file without a log beside it, on the
     disk before it has its name, and its owner's alone: it holds what the store holds.
     """
+    with (
+        new_file(target) as unfinished,
+        closing(_reader(path)) as source,
+        closing(sqlite3.connect(unfinished)) as into,
+    ):
+        source.backup(into)
+        into.execute("PRAGMA journal_mode=DELETE")
+
+
+@contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """Give a file that becomes *target*, which must not be there yet, once it is written whole."""
     if target.exists():
         raise StoreError(
             f"{target} is there already, and nothing is overwritten; name another file"
         )
     unfinished = target.with_name(f"{target.name}.unfinished")
-    with _told(f"{path} cannot be copied to {target}"):
+    with _told(f"{target} cannot be written"):
         unfinished.unlink(missing_ok=True)
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
-            with closing(_reader(path)) as source, closing(sqlite3.connect(unfinished)) as into:
-                source.backup(into)
-                into.execute("PRAGMA journal_mode=DELETE")
+            yield unfinished
             _flush(unfinished)
             unfinished.rename(target)
         finally:

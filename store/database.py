@@ -11,9 +11,11 @@ from store import (
     archive,
     bundles,
     commits,
+    copies,
     events,
     forgetting,
     hubs,
+    lines,
     outbox,
     receivers,
     schedule,
@@ -90,6 +92,26 @@ class Database:
         Return where the store that was there before is kept.
         """
         return restored(url, source)
+
+    def export(self, target: Path) -> int:
+        """Write every row to the new file *target* as JSON Lines; return how many; raise StoreError.
+
+        They are of one state; a desk may run meanwhile.
+        """
+        with (
+            copies.new_file(target) as path,
+            path.open("w", encoding="utf-8") as file,
+            self._engine.reading() as session,
+        ):
+            return sum(file.write(f"{line}\n") > 0 for line in lines.written(session)) - 1
+
+    def take_in(self, source: Path) -> int:
+        """Store the rows that `export` wrote, all or none; return how many; raise StoreError."""
+        try:
+            with source.open("rb") as file, self._engine.writing() as session:
+                return lines.take_in(session, file)
+        except OSError as error:
+            raise StoreError(f"{source} cannot be read: {error.strerror}") from error
 
     @property
     def migrated(self) -> Migrated | None:

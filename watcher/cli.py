@@ -273,6 +273,30 @@ def restore(
 
 
 @app.command()
+def export(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    json: Json = False,
+) -> None:
+    """Write the whole store as JSON Lines to a new FILE, for other programs and other stores."""
+    from watcher.commands.keeping import export as command
+
+    command(context.obj, file, json=json)
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    json: Json = False,
+) -> None:
+    """Take what `export` wrote into an empty store, all or nothing."""
+    from watcher.commands.keeping import take_in as command
+
+    command(context.obj, file, json=json)
+
+
+@app.command()
 def doctor(context: typer.Context, json: Json = False) -> None:
     """Check desk, store, disk and endpoints, and say what to do."""
     from watcher.commands.doctor import doctor as command

@@ -71,3 +71,23 @@ def test_a_migration_says_from_where_to_where_and_what_it_kept(tmp_path: Path) -
     done = tocsin(*migrate, cwd=tmp_path)
     assert done.returncode == 2
     assert "newer tocsin" in done.stderr
+
+
+def test_a_desk_moves_to_another_store_and_tells_nothing_again(tmp_path: Path) -> None:
+    with receiving() as (address, receiver):
+        folder = write_desk(tmp_path / "desk", receiver=address)
+        desk = ["--desk", str(folder)]
+        write_article(folder, 0)
+        assert tocsin(*desk, "poll", "--all", cwd=tmp_path).returncode == 0
+        done = tocsin(*desk, "export", "all.jsonl", "--json", cwd=tmp_path)
+        rows = json.loads(done.stdout)["rows"]
+        refused = tocsin(*desk, "import", "all.jsonl", cwd=tmp_path)
+        assert refused.returncode == 2
+        assert "not empty" in refused.stderr
+
+        new = {"TOCSIN_STORE__URL": "sqlite:///data/new.db"}
+        taken = tocsin(*desk, "import", "all.jsonl", "--json", cwd=tmp_path, environ=new)
+        assert json.loads(taken.stdout)["rows"] == rows
+        write_article(folder, 1)
+        assert tocsin(*desk, "poll", "--all", cwd=tmp_path, environ=new).returncode == 0
+    assert len(receiver.taken) == 2

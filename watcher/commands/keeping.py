@@ -1,4 +1,4 @@
-"""The commands that keep the store safe: migrate, backup, restore.
+"""The commands that keep the store safe: migrate, backup, restore, export, import.
 
 They read the settings alone: a rule that is broken keeps nobody from a backup.
 """
@@ -59,3 +59,29 @@ def restore(given: Path | None, file: Path, *, json: bool) -> None:
         return
     aside = f"; the store before it: {escape(shown(kept))}" if kept else ""
     out().print(f"{escape(shown(file))} is the store now{aside}")
+
+
+def export(given: Path | None, file: Path, *, json: bool) -> None:
+    """Write the whole store as JSON Lines to a new file."""
+    database = Database.open(_store_url(given))
+    try:
+        count = database.export(file)
+    finally:
+        database.close()
+    if json:
+        write_json({"file": file, "rows": count})
+    else:
+        out().print(f"{escape(shown(file))}: {count} rows; tocsin import takes them in")
+
+
+def take_in(given: Path | None, file: Path, *, json: bool) -> None:
+    """Take the rows of an export into an empty store."""
+    database = Database.open(_store_url(given))
+    try:
+        count = database.take_in(file)
+    finally:
+        database.close()
+    if json:
+        write_json({"file": file, "rows": count})
+    else:
+        out().print(f"{count} rows are in the store now")
