@@ -64,6 +64,10 @@ class Catalogue:
         """Return those of *events* that the public may know: names of files may be secrets."""
         return tuple(one for one in events if not (self.private and one.field == "desk"))
 
+    def moved(self, name: str) -> str:
+        """Return the rule that was called *name* before and is shown, or "" for none."""
+        return next((rule.id for rule in self.rules.values() if name in rule.formerly), "")
+
     def title(self, rule: str) -> str:
         """Return the title of *rule*, or its id where it is no more."""
         return self.rules[rule].title if rule in self.rules else rule

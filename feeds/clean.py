@@ -238,6 +238,8 @@ def untagged(text: str) -> str:
     'Ley & orden: 3 < 5'
     """
     line = one_line(text)
+    if "<" not in line and "&" not in line and line.isprintable():
+        return line
     for _ in range(_DEEPEST):
         if not _MARKUP.search(line):
             break

@@ -109,6 +109,8 @@ def create_app(
     def topic_of(published: Catalogue, name: str) -> Response:
         feed = published.feeds.get(name)
         if feed is None:
+            if new := published.moved(name):
+                return _moved(f"{published.base}/topics/{new}")
             return _absent(published, "topic", name)
         count = counted(feed, database.match_counts())
         matches = database.published(feed.rules, _ON_A_TOPIC)
@@ -157,9 +159,14 @@ def create_app(
         return _page(pages.health(found, database.sources(), database.endpoints(), events, now))
 
     @page_at("/feeds/{path:path}")
-    def absent_feed(path: str) -> Response:
-        name, _, _ = path.partition("/" if "/" in path else ".")
-        return _absent(catalogue(), "feed", name)
+    def absent_feed(path: str, request: Request) -> Response:
+        name, sign, rest = path.partition("/" if "/" in path else ".")
+        published = catalogue()
+        new = "" if name in published.feeds else published.moved(name)
+        if new and not sign.startswith("/"):
+            asked = f"?{request.url.query}" if request.url.query else ""
+            return _moved(f"{published.base}/feeds/{new}{sign}{rest}{asked}")
+        return _absent(published, "feed", name)
 
     @page_at("/docs")
     def docs() -> Response:
@@ -206,6 +213,11 @@ def _deliveries(database: Database, catalogue: Catalogue, endpoint: str, state: 
 def _page(text: str, status: int = 200, *, private: str = "") -> Response:
     headers = {**_PAGE, **_PRIVATE} if private else _PAGE
     return HTMLResponse(text.encode("utf-8", "replace"), status, headers=headers)
+
+
+def _moved(address: str) -> Response:
+    headers = {**_SAFE, "location": address, "cache-control": "public, max-age=3600"}
+    return Response(status_code=301, headers=headers)
 
 
 def _refused(_: Request, error: Exception) -> Response:

@@ -20,7 +20,17 @@ _TAKEN = frozenset({"all", "health"})
 """Feeds that every desk has: of all matches, and of what happens to the desk itself."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_RULE_KEYS = ("id", "title", "query", "languages", "sources", "tags", "notify", "tests")
+_RULE_KEYS = (
+    "id",
+    "formerly",
+    "title",
+    "query",
+    "languages",
+    "sources",
+    "tags",
+    "notify",
+    "tests",
+)
 _WITHIN = re.compile(r"(\d{1,6})\s*([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _MOST_SOURCES = 100
@@ -124,6 +134,7 @@ class _Reader:
             self._refuse((*path, "title"), "R105", "the title must be a text", "put it into quotes")
             title = ""
         tags = self._texts((*path, "tags"), item)
+        formerly = self._formerly((*path, "formerly"), item, identity)
         notify, escalations = self._notify((*path, "notify"), item)
         if identity is None or tree is None:
             return None
@@ -133,6 +144,7 @@ class _Reader:
             query=str(item["query"]).strip(),
             tree=tree,
             words=self._used(str(item["query"])),
+            formerly=formerly,
             tags=tags,
             notify=notify,
             escalations=escalations,
@@ -142,6 +154,16 @@ class _Reader:
             places=self._places,
             path=path,
         )
+
+    def _formerly(
+        self, path: Path, item: Mapping[str, Any], identity: str | None
+    ) -> tuple[str, ...]:
+        names = self._texts(path, item)
+        for index, name in enumerate(names):
+            if name == identity or not _NAME.fullmatch(name):
+                message = "an id that the rule had before is named here"
+                self._refuse((*path, index), "R103", message, "formerly: [old-id]")
+        return names
 
     def _notify(
         self, path: Path, item: Mapping[str, Any]

@@ -64,7 +64,18 @@ def _cannot(file: str) -> RuleError:
 
 def _said(rules: tuple[Rule, ...]) -> list[tuple[object, ...]]:
     return [
-        (r.id, r.title, r.tree, r.tags, r.notify, r.escalations, r.only, r.except_, r.tests)
+        (
+            r.id,
+            r.formerly,
+            r.title,
+            r.tree,
+            r.tags,
+            r.notify,
+            r.escalations,
+            r.only,
+            r.except_,
+            r.tests,
+        )
         for r in rules
     ]
 

@@ -37,8 +37,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A named question about an entry, with its query, its examples and its routing.
 
     *words* are the lists that the query names, as they are written; in *tree*
-    they are put in. *only* None means every source. *notify* names the endpoints that hear of
-    its matches, and *escalations* say of some of them when they do. *places* lead from *path* to line and column of its file.
+    they are put in. *formerly* are ids that it had before. *only* None means every
+    source. *notify* names the endpoints that hear of its matches, and *escalations*
+    say of some of them when they do. *places* lead from *path* to line and column of its file.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     query: str
     tree: Node
     words: tuple[tuple[str, str], ...] = ()
+    formerly: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     escalations: dict[str, Escalation] = {}

@@ -205,6 +205,27 @@ def test_an_empty_feed_is_there_an_unknown_one_is_not_a_removed_one_is_gone(desk
     assert desk.client.get("/topics/extortion").status_code == 410
 
 
+@pytest.mark.parametrize("ending", TYPES)
+def test_a_renamed_rules_feed_and_page_lead_to_the_new_ones(desk: Desk, ending: str) -> None:
+    desk.database.sync_rules({"law": ("v1", "L")})
+    desk.catalogue = a_catalogue(a_rule("law", formerly=("law-32108", "extortion")))
+    moved = {
+        f"/feeds/law-32108.{ending}": f"{BASE}/feeds/law.{ending}",
+        f"/feeds/extortion.{ending}?n=5": f"{BASE}/feeds/law.{ending}?n=5",
+        "/topics/extortion": f"{BASE}/topics/law",
+    }
+    for old, new in moved.items():
+        answer = desk.client.get(old, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (301, new)
+        assert desk.client.get(old).status_code == 200
+    assert desk.client.get(f"/feeds/nothing.{ending}").status_code == 404
+
+
+def test_a_former_name_that_is_in_use_again_is_its_own(desk: Desk) -> None:
+    desk.catalogue = a_catalogue(a_rule("law", formerly=("extortion",)), a_rule("extortion"))
+    assert desk.client.get("/feeds/extortion.rss", follow_redirects=False).status_code == 200
+
+
 def test_opml_is_served_with_every_feed(desk: Desk) -> None:
     answer = desk.client.get("/feeds.opml")
     assert answer.headers["content-type"] == "text/x-opml; charset=utf-8"

@@ -22,6 +22,17 @@ def test_a_good_file_gives_its_rules_and_its_examples_pass() -> None:
     assert failures(rule) == ()
 
 
+def test_a_rule_names_the_ids_that_it_had() -> None:
+    (rule,) = read_rules("a.yaml", GOOD.replace(b"id: one", b"id: one\n    formerly: [uno, eins]"))
+    assert rule.formerly == ("uno", "eins")
+    for wrong in (b"one", b"No Name"):
+        data = GOOD.replace(b"id: one", b"id: one\n    formerly: [uno, " + wrong + b"]")
+        with pytest.raises(RuleError) as caught:
+            read_rules("a.yaml", data)
+        ((line, code),) = [(p.line, p.code) for p in caught.value.problems]
+        assert (line, code) == (4, "R103")
+
+
 def test_every_mistake_of_a_file_is_told_with_line_and_column() -> None:
     data = b"version: 1\nrules:\n  - id: Bad Id\n    quary: x\n    query: |\n      a OR\n      (b\n  - id: two\n"
     with pytest.raises(RuleError) as caught:

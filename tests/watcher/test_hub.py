@@ -251,6 +251,42 @@ async def test_what_is_no_request_is_refused_with_its_reason(
         assert reason in answer.text
 
 
+PRIVATE = """allow_private = true
+[feeds.own]
+title = "Own"
+rules = ["law-32108"]
+private = true
+"""
+
+
+@in_loop
+async def test_nobody_is_pushed_what_is_private(tmp_path: Path) -> None:
+    places = ("feeds/law-32108.atom", "feeds/own.atom", f"private/{'x' * 43}/feeds/own.atom")
+    async with serving(confirming) as server, a_desk(tmp_path, PRIVATE) as desk:
+        for place in places:
+            asked = await desk.ask(f"{server.url}/told", topic=f"{desk.base}/{place}")
+            assert asked.status_code == 400
+        asked = await desk.ask(f"{server.url}/told", topic=f"{desk.base}/feeds/all.atom")
+        assert asked.status_code == 202
+        await desk.find("one")
+        assert not any(b"one: la Ley" in one.body for one in pushes(server))
+
+
+@in_loop
+async def test_who_subscribed_before_a_feed_became_private_is_pushed_nothing_more(
+    tmp_path: Path,
+) -> None:
+    async with serving(confirming) as server:
+        async with a_desk(tmp_path) as desk:
+            await desk.ask(f"{server.url}/told")
+            await desk.find("one")
+        assert len(pushes(server)) == 1
+        async with a_desk(tmp_path, PRIVATE) as desk:
+            await desk.find("two")
+            assert desk.app.database.hub_subscribers() == ()
+        assert len(pushes(server)) == 1
+
+
 @in_loop
 async def test_a_callback_on_a_private_address_is_never_connected_to(tmp_path: Path) -> None:
     async with serving(confirming) as server, a_desk(tmp_path, "own = true") as desk:
