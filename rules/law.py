@@ -166,14 +166,18 @@ class _Reader:
         here = at + 1
         while here < len(self._words) and self._words[here] in self._kind.between:
             here += 1
-        shortened = self._words[at] in {"leg", "dleg"}
+        shortened = self._words[at] in {"leg", "dleg", "dl", "pl"}
         return self._past_signs(here, _AFTER_SIGN if shortened else _TO_NUMBER)
 
     def _past_signs(self, here: int, gap: re.Pattern[str]) -> int | None:
         signed = False
         while here < len(self._words):
             allowed = (
-                _AFTER_SIGN if signed else _TO_SIGN if self._words[here] in known.SIGN else gap
+                _AFTER_SIGN
+                if signed
+                else _TO_SIGN
+                if self._words[here] in known.SIGN and gap is _TO_NUMBER
+                else gap
             )
             if not allowed.fullmatch(self._gap(here - 1)):
                 return None

@@ -8,8 +8,8 @@ def _these(words: str) -> frozenset[str]:
 
 
 LAW = _these("ley leyes law laws lei leis loi lois norma normas act acts")
-DECREE = _these("decreto decretos decree decrees decret decrets dleg leg")
-BILL = _these("proyecto proyectos projeto projetos projet projets bill bills")
+DECREE = _these("decreto decretos decree decrees decret decrets dleg leg dl")
+BILL = _these("proyecto proyectos projeto projetos projet projets bill bills pl")
 
 KIND = _these("""
 organica general marco especial penal nacional peruana peruanas peruvienne peruviennes

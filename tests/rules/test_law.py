@@ -146,3 +146,17 @@ def test_a_number_after_one_law_that_counts_something_is_no_law(
     text: str, numbers: list[str]
 ) -> None:
     assert sorted(cited(text)) == numbers
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("decree:1731", "el D.Leg. N.° 1731"),
+        ("decree:1731", "el D. Leg. Nº 1731"),
+        ("decree:1731", "el DL 1731"),
+        ("bill:5981", "el PL 5981/2023-CR"),
+        ("bill:5981", "el PL N.° 5981"),
+    ],
+)
+def test_shortened_names_may_have_a_sign_before_the_number(query: str, text: str) -> None:
+    assert holds(query, text)
