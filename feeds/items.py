@@ -25,6 +25,7 @@ _FIRST = datetime(1990, 1, 1, tzinfo=UTC)
 
 _MICROSECOND = timedelta(microseconds=1)
 _EXCERPTS = 5
+_NAMED = 5
 _LONGEST_TITLE = 500
 _LONGEST_NAME = 200
 _LEAD = 600
@@ -194,6 +195,16 @@ def _details(match: Published, page: str) -> Mapping[str, Any]:
         "matched": rfc3339(match.matched_at),
         "lost": match.lost,
         "match": page,
+        "outlets": [
+            {
+                "source": one_line(outlet.source),
+                "name": one_line(outlet.name),
+                "title": one_line(outlet.title),
+                "url": web_link(outlet.url),
+                "seen": rfc3339(outlet.at),
+            }
+            for outlet in match.outlets
+        ],
         "because": [
             {**msgspec.structs.asdict(place), "context": place.context} for place in match.because
         ],
@@ -230,9 +241,22 @@ def _html(match: Published, rule: Rule | None, page: str) -> str:
     )
     authors = ", ".join(filter(None, map(one_line, match.entry.authors)))
     credit = " · ".join(filter(None, (one_line(match.entry.source), authors)))
+    if match.outlets:
+        parts.append(f"<p>{escape(also_in(match))}</p>")
     where = f'<a href="{escape(page)}">every place that matched</a>'
     parts.append(f"<p>{escape(credit)}{' · ' if credit else ''}{where}</p>")
     return "".join(parts)
+
+
+def also_in(match: Published) -> str:
+    """Return in which other outlets a story stands, in a line: the first, and how many they are.
+
+    An outlet counts once, whatever it has of the story.
+    """
+    names = list(dict.fromkeys(one_line(outlet.name) for outlet in match.outlets))
+    shown = ", ".join(names[:_NAMED])
+    more = "" if len(names) <= _NAMED else ", …"
+    return f"Also in: {shown}{more} (+{len(names)} outlet{'s' if len(names) > 1 else ''})"
 
 
 def _lead(text: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 from rules.entry import Entry
 from rules.forms import LANGUAGES
 from rules.language import QueryError, parse_query, written_query
 from rules.problems import DeskError, Problem, RuleError
 from rules.query import Node, Term
-from rules.rule import Escalation, Example, Rule
+from rules.rule import Copies, Escalation, Example, Rule
 from rules.visible import visible_text
 from rules.yamldoc import Document, Path, closest, read_yaml
 
@@ -29,6 +29,7 @@ _RULE_KEYS = (
     "sources",
     "tags",
     "notify",
+    "copies",
     "tests",
 )
 _WITHIN = re.compile(r"(\d{1,6})\s*([mhd])")
@@ -136,6 +137,7 @@ class _Reader:
         tags = self._texts((*path, "tags"), item)
         formerly = self._formerly((*path, "formerly"), item, identity)
         notify, escalations = self._notify((*path, "notify"), item)
+        copies = self._copies((*path, "copies"), item)
         if identity is None or tree is None:
             return None
         return Rule(
@@ -148,6 +150,7 @@ class _Reader:
             tags=tags,
             notify=notify,
             escalations=escalations,
+            copies=copies,
             only=only,
             except_=except_,
             tests=tests,
@@ -164,6 +167,15 @@ class _Reader:
                 message = "an id that the rule had before is named here"
                 self._refuse((*path, index), "R103", message, "formerly: [old-id]")
         return names
+
+    def _copies(self, path: Path, item: Mapping[str, Any]) -> Copies:
+        value = item.get("copies", "silent")
+        for known in get_args(Copies):
+            if value == known:
+                return known  # type: ignore[no-any-return]
+        message = "`copies` says what becomes of copies of what the rule matched"
+        self._refuse(path, "R113", message, "there are: " + ", ".join(get_args(Copies)))
+        return "silent"
 
     def _notify(
         self, path: Path, item: Mapping[str, Any]

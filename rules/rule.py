@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from functools import cached_property
+from typing import Literal
 
 import msgspec
 
@@ -26,6 +27,11 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     todo: bool = False
 
 
+Copies = Literal["silent", "new-terms", "each"]
+"""What a rule does with a copy of what it matched: it joins silently, it does unless a term of the
+rule holds that held in none before, or each is a match of its own."""
+
+
 class Escalation(msgspec.Struct, frozen=True, kw_only=True):
     """When an endpoint is told of a rule's matches: so many sources had some *within* a while."""
 
@@ -39,7 +45,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     *words* are the lists that the query names, as they are written; in *tree*
     they are put in. *formerly* are ids that it had before. *only* None means every
     source. *notify* names the endpoints that hear of its matches, and *escalations*
-    say of some of them when they do. *places* lead from *path* to line and column of its file.
+    say of some of them when they do. *copies* says what becomes of copies. *places* lead from
+    *path* to line and column of its file.
     """
 
     id: str
@@ -51,6 +58,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     tags: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     escalations: dict[str, Escalation] = {}
+    copies: Copies = "silent"
     only: tuple[str, ...] | None = None
     except_: tuple[str, ...] = ()
     tests: tuple[Example, ...] = ()

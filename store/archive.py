@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -13,8 +13,8 @@ from sqlmodel import Session, SQLModel, and_, col, select
 
 from rules import Match
 from store import values
-from store.nouns import Judged, Known, Linked, Owed, Published, Revision, Stored, match_id
-from store.rows import DeliveryRow, EntryRow, MatchRow, RevisionRow, RuleRow
+from store.nouns import Judged, Known, Linked, Outlet, Published, Revision, Stored, match_id
+from store.rows import CopyRow, EntryRow, MatchRow, RevisionRow, RuleRow
 
 _MICROSECOND = timedelta(microseconds=1)
 _NEAR = timedelta(seconds=10)
@@ -154,46 +154,6 @@ def alike(
     )
 
 
-def told_before(
-    session: Session, source: str, judged: Sequence[Judged], owed: Sequence[Owed]
-) -> frozenset[str]:
-    """Return the ids of the new matches that another source's copy of the article has already.
-
-    A copy has the same link, which no other entry of either source has. A
-    match is told again where an endpoint that it is owed to was not told of
-    the copy's.
-    """
-    counts = Counter(one.link for one in judged if one.link)
-    by_link = {
-        values.storable(one.link): one for one in judged if one.matches and counts[one.link] == 1
-    }
-    wanted: dict[str, set[str]] = {}
-    for delivery in owed:
-        wanted.setdefault(delivery.match, set()).add(delivery.endpoint)
-    found: set[str] = set()
-    for some in values.batches(list(by_link)):
-        rows = session.exec(
-            select(EntryRow.id, EntryRow.link, EntryRow.source).where(col(EntryRow.link).in_(some))
-        ).all()
-        many = Counter((link, name) for _, link, name in rows)
-        shared = {link for (link, _), count in many.items() if count > 1}
-        copies = {
-            entry: by_link[link]
-            for entry, link, name in rows
-            if name != source and link not in shared and entry != by_link[link].id
-        }
-        for entry, rules in _matched(session, list(copies)).items():
-            for rule in rules.keys() & {match.rule for match in copies[entry].matches}:
-                mine = match_id(rule, copies[entry].id)
-                told = session.exec(
-                    select(DeliveryRow.endpoint).where(DeliveryRow.match == match_id(rule, entry))
-                )
-                if wanted.get(mine, set()) <= set(told):
-                    found.add(mine)
-    stored = _by_id(session, MatchRow, list(found))
-    return frozenset(found - stored.keys())
-
-
 def _matched(session: Session, entries: Sequence[str]) -> dict[str, dict[str, str]]:
     matched: dict[str, dict[str, str]] = {}
     for entry, rule, version in session.exec(
@@ -284,6 +244,36 @@ class Recorder:
             row.updated_at = self._instant()
         return {row.id: row.seq}
 
+    def join(self, match: str, entry: str, copied: Match, terms: list[str]) -> int:
+        """Store that the rule says yes to a copy, which *match* tells of; return that one's number."""
+        row = self._touched(match)
+        self._session.add(
+            CopyRow(
+                id=match_id(copied.rule, entry),
+                match=match,
+                rule=copied.rule,
+                entry=entry,
+                terms=terms,
+                at=self._now,
+            )
+        )
+        self._session.flush()
+        return row.seq
+
+    def part(self, copy: CopyRow) -> None:
+        """Store that a copy was edited so that the rule says no to it."""
+        self._touched(copy.match)
+        self._session.delete(copy)
+        self._session.flush()
+
+    def _touched(self, match: str) -> MatchRow:
+        """Return a match whose story has changed."""
+        row = self._session.get_one(MatchRow, match)
+        self._load({row.rule})
+        self._changed(row.rule)
+        row.updated_at = self._instant()
+        return row
+
     def _insert(self, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
         """Insert whole rows past the mapper of objects, which takes five times as long."""
         if rows:
@@ -346,15 +336,37 @@ def _free_instant(session: Session, now: datetime) -> datetime:
 
 
 def publication(session: Session, match: str) -> Published | None:
-    """Return the match with the id *match*."""
+    """Return the match with the id *match*; that of a copy is its story's."""
     row = session.exec(PUBLISHED.where(MatchRow.id == match)).first()
-    return values.published(*row) if row else None
+    if row is None and (copy := session.get(CopyRow, match)):
+        return publication(session, copy.match)
+    return with_outlets(session, [values.published(*row)])[0] if row else None
 
 
 def matches_of(session: Session, entry: str) -> tuple[Published, ...]:
     """Return the matches on the entry with the id *entry*, by rule."""
     rows = session.exec(PUBLISHED.where(MatchRow.entry == entry).order_by(MatchRow.rule))
-    return tuple(values.published(*row) for row in rows)
+    return tuple(with_outlets(session, [values.published(*row) for row in rows]))
+
+
+def with_outlets(session: Session, matches: Sequence[Published]) -> list[Published]:
+    """Return *matches* with the copies of each, in the order in which they came."""
+    outlets: dict[str, list[Outlet]] = {}
+    for some in values.batches([match.id for match in matches]):
+        rows = session.exec(
+            select(CopyRow, EntryRow, RevisionRow.title)
+            .join(EntryRow, col(EntryRow.id) == CopyRow.entry)
+            .join(RevisionRow, SHOWN)
+            .where(col(CopyRow.match).in_(some))
+            .order_by(col(CopyRow.at), CopyRow.id)
+        )
+        for copy, entry, title in rows:
+            outlets.setdefault(copy.match, []).append(
+                Outlet(
+                    entry_id=entry.id, source=entry.source, title=title, url=entry.url, at=copy.at
+                )
+            )
+    return [replace(match, outlets=tuple(outlets.get(match.id, ()))) for match in matches]
 
 
 def match_counts(session: Session) -> dict[str, tuple[int, datetime | None]]:

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select, update
 
 from store import values
 from store.holding import AT_ONCE, AT_WILL, Holding, Why, closed, next_digest, quiet_until, wait
 from store.nouns import Bundle, Silence, delivery_id
-from store.rows import DeliveryRow, EndpointRow, MatchRow, SilenceRow
+from store.rows import CopyRow, DeliveryRow, EndpointRow, MatchRow, SilenceRow
 
 Render = Callable[[Bundle], Mapping[str, Any]]
 """Gives the JSON object that tells of a bundle."""
@@ -190,8 +191,9 @@ class _Sorter:
     def _new(self) -> Sequence[tuple[str, str]]:
         """Return what nobody decided about so far, oldest first: its id, and the rule of its match."""
         rows = self._session.exec(
-            select(DeliveryRow.id, MatchRow.rule)
+            select(DeliveryRow.id, func.coalesce(MatchRow.rule, CopyRow.rule))
             .join(MatchRow, col(MatchRow.id) == DeliveryRow.match, isouter=True)
+            .join(CopyRow, col(CopyRow.id) == DeliveryRow.match, isouter=True)
             .where(
                 *self._ready(),
                 DeliveryRow.attempts == 0,

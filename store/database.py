@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from rules import Match
 from store import (
     archive,
     bundles,
@@ -39,6 +38,7 @@ from store.nouns import (
     Headline,
     HubRequest,
     HubSubscriber,
+    Judged,
     Known,
     Owed,
     Poll,
@@ -50,12 +50,15 @@ from store.nouns import (
     SourceSpec,
     Span,
     Stored,
+    StoryTerms,
     Subscription,
     Tried,
     Wanted,
 )
 
 __all__ = ["Database", "StoreBusyError", "StoreError"]
+
+_NEAR_COPIES_APART = StoryTerms()
 
 
 class Database:
@@ -325,8 +328,8 @@ class Database:
         """Store all that *poll* changed, or nothing; None where its claim was lost meanwhile.
 
         Entries, revisions, matches, deliveries owed, the source's health and its
-        next poll are one transaction. What was told of another source's copy of an
-        article is not told again.
+        next poll are one transaction. A copy of an article in another outlet joins its
+        story there.
         """
         return self.commit_each([poll])[0]
 
@@ -462,10 +465,12 @@ class Database:
         with self._engine.reading() as session:
             return archive.count_matches(session, since)
 
-    def add_matches(self, found: Sequence[tuple[str, tuple[Match, ...]]], now: datetime) -> int:
-        """Store matches on stored entries, by id, owing nothing; return how many are new."""
+    def add_matches(
+        self, found: Sequence[Judged], now: datetime, stories: StoryTerms = _NEAR_COPIES_APART
+    ) -> int:
+        """Store matches on stored entries, owing nothing; return how many are new, and no copies."""
         with self._engine.writing() as session:
-            return archive.Recorder(session, now).matches(found)[1]
+            return commits.add(session, found, stories, now)
 
     # private feeds
 

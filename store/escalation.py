@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from rules import Escalation
 from store import values
 from store.nouns import Owed
-from store.rows import DeliveryRow, EndpointRow, EntryRow, MatchRow
+from store.rows import CopyRow, DeliveryRow, EndpointRow, EntryRow, MatchRow
 
 SPARED = "escalation"
 """Why a delivery is spared, and what marks those that count."""
@@ -51,9 +52,10 @@ def raised(session: Session, owed: Iterable[Owed], now: datetime) -> tuple[str, 
 def _rules(session: Session, matches: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for some in values.batches(matches):
-        found.update(
-            session.exec(select(MatchRow.id, MatchRow.rule).where(col(MatchRow.id).in_(some))).all()
-        )
+        for table in (MatchRow, CopyRow):
+            found.update(
+                session.exec(select(table.id, table.rule).where(col(table.id).in_(some))).all()
+            )
     return found
 
 
@@ -63,13 +65,14 @@ def _counted(
     """Return the deliveries that count towards *when*, oldest first, each with its source."""
     return session.exec(
         select(DeliveryRow, EntryRow.source)
-        .join(MatchRow, col(MatchRow.id) == DeliveryRow.match)
-        .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
+        .join(MatchRow, col(MatchRow.id) == DeliveryRow.match, isouter=True)
+        .join(CopyRow, col(CopyRow.id) == DeliveryRow.match, isouter=True)
+        .join(EntryRow, col(EntryRow.id) == func.coalesce(MatchRow.entry, CopyRow.entry))
         .where(
             DeliveryRow.endpoint == endpoint,
             DeliveryRow.why == SPARED,
             DeliveryRow.created_at > now - when.within,
-            MatchRow.rule == rule,
+            func.coalesce(MatchRow.rule, CopyRow.rule) == rule,
         )
         .order_by(col(DeliveryRow.created_at), DeliveryRow.id)
     ).all()

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from rules import Because, Entry, Escalation, Match
+from rules import Because, Copies, Entry, Escalation, Match
 from store.holding import AT_WILL, Holding, Why
 
 JSON_TYPE = "application/json"
@@ -258,7 +258,8 @@ class Judged:
 
     A rule in *lost* matched an earlier revision and does not hold any more.
     *link* is the address by which the same article is known in other sources.
-    *known* tells an edit from a new entry, *linked* what came of its article.
+    *known* tells an edit from a new entry, *linked* what came of its article. By its
+    *bands* its copies are found.
     """
 
     id: str
@@ -268,6 +269,18 @@ class Judged:
     link: str = ""
     known: bool = False
     linked: Linked | None = None
+    bands: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryTerms:
+    """How long after an entry its copies join its story, and what rules ask of them, by id.
+
+    A *window* of nothing lets none join.
+    """
+
+    window: timedelta = timedelta()
+    copies: Mapping[str, Copies] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,9 +447,9 @@ class Poll:
     *validators* None keeps those that are stored. *error* is empty for a
     poll that succeeded. *seen* is what was seen of the source's ways. *pushed*
     entries were handed in: of the source itself that tells nothing. *events* are
-    what the desk's health feed tells of it. *linked* is what came of reading the
-    articles of entries, by id, whose text stayed as it was. *rest* is asked of all
-    sources of a server.
+    what the desk's health feed tells of it. *stories* say which copies join.
+    *linked* is what came of reading the articles of entries, by id, whose text
+    stayed as it was. *rest* is asked of all sources of a server.
     """
 
     source: str
@@ -454,6 +467,7 @@ class Poll:
     events: tuple[Event, ...] = ()
     linked: tuple[tuple[str, Linked], ...] = ()
     rest: Rest | None = None
+    stories: StoryTerms = StoryTerms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -509,12 +523,31 @@ class FeedToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outlet:
+    """Where else a story stands: a copy of its first entry, seen *at*."""
+
+    entry_id: str
+    source: str
+    title: str
+    url: str
+    at: datetime
+
+    @property
+    def name(self) -> str:
+        """Return what readers know it by: its source, or the host for what was handed in."""
+        if self.source != INBOX.name:
+            return self.source
+        return (urlsplit(self.url).hostname or self.source).removeprefix("www.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """A match as a feed or a page shows it.
 
     *seq* counts the matches of one rule from 1. *matched_at* never changes;
     *updated_at* is unique in the store and moves when the entry was edited.
     *lost* says that the entry's present text does not match any more.
+    *outlets* have copies, the first first.
     """
 
     id: str
@@ -528,6 +561,7 @@ class Published:
     matched_at: datetime
     updated_at: datetime
     lost: bool = False
+    outlets: tuple[Outlet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

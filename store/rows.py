@@ -230,6 +230,32 @@ class MatchRow(SQLModel, table=True):
     lost: bool = False
 
 
+class BandRow(SQLModel, table=True):
+    """A number that an entry shares with its copies, as long as one may come; *at* is when it was seen."""
+
+    __tablename__ = "band"
+
+    band: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    entry: str = Field(primary_key=True, foreign_key="entry.id", index=True)
+    at: datetime = _instant(index=True)
+
+
+class CopyRow(SQLModel, table=True):
+    """A rule said yes to a copy of what it had matched: *match* tells of it too.
+
+    *id* is that which its own match would have. *terms* are those that held.
+    """
+
+    __tablename__ = "copy"
+
+    id: str = Field(primary_key=True)
+    match: str = Field(foreign_key="match.id", index=True)
+    rule: str = Field(foreign_key="rule.id")
+    entry: str = Field(foreign_key="entry.id", index=True)
+    terms: list[str] = Field(sa_type=JSON)
+    at: datetime = _instant()
+
+
 class FeedTokenRow(SQLModel, table=True):
     """A reader's token for a private feed, by its hash."""
 

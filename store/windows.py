@@ -10,7 +10,7 @@ from sqlalchemy import String, func
 from sqlmodel import Session, col, select, type_coerce
 
 from store import values
-from store.archive import PUBLISHED, SHOWN
+from store.archive import PUBLISHED, SHOWN, with_outlets
 from store.nouns import Headline, Published, Span
 from store.rows import EntryRow, EventRow, MatchRow, RevisionRow, RuleRow
 
@@ -135,4 +135,4 @@ def _whole(session: Session, ids: Sequence[str]) -> tuple[Published, ...]:
         for some in values.batches(ids)
         for match, entry, texts in session.exec(PUBLISHED.where(col(MatchRow.id).in_(some)))
     }
-    return tuple(found[identity] for identity in ids)
+    return tuple(with_outlets(session, [found[identity] for identity in ids]))

@@ -21,12 +21,14 @@ from feeds.outgoing import POST_DEADLINE, Outgoing
 from feeds.payload import digest
 from feeds.sending import STEPS, Sender
 from feeds.webhooks import Webhooks
-from rules import Entry, Match, Problem, RuleSet
-from store import Committed, EndpointSpec, Event, Stored
+from rules import Entry, Problem, RuleSet
+from rules.story import bands
+from store import Committed, EndpointSpec, Event, Judged, Stored
 from store.database import Database, StoreError
 from watcher.bridge import Bridge
 from watcher.children import Children
 from watcher.clock import utc_now
+from watcher.decide import Desk
 from watcher.desk import DeskState, read_desk, reread
 from watcher.drain import IN_FLIGHT, Drainer
 from watcher.engines.embedded import EmbeddedEngine, Job
@@ -373,8 +375,11 @@ class App:
         while asked.rules and (
             page := await self.bridge(self.database.entries, now - REJUDGED, after)
         ):
-            found = await self.bridge(_unmatched, asked, page)
-            added += await self.bridge(self.database.add_matches, found, utc_now())
+            desk = self.state.deciding
+            found = await self.bridge(_unmatched, asked, page, desk)
+            added += await self.bridge(
+                self.database.add_matches, found, utc_now(), desk.stories(found)
+            )
             after = page[-1].id
         await self.bridge(
             self.database.mark_judged, {rule.id: rule.version for rule in asked.rules.values()}
@@ -406,13 +411,23 @@ async def opened(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[App]
         await app.close()
 
 
-def _unmatched(asked: RuleSet, page: Sequence[Stored]) -> list[tuple[str, tuple[Match, ...]]]:
-    """Return the matches of *asked* on stored entries that the store does not have."""
+def _unmatched(asked: RuleSet, page: Sequence[Stored], desk: Desk) -> list[Judged]:
+    """Return what *asked* say of stored entries that the store does not have."""
     found = (
-        (one.id, tuple(m for m in asked.match(one.entry) if m.rule not in one.matched))
-        for one in page
+        (one, tuple(m for m in asked.match(one.entry) if m.rule not in one.matched))
+        for one in sorted(page, key=lambda one: one.seen_at)
     )
-    return [item for item in found if item[1]]
+    return [
+        Judged(
+            id=one.id,
+            entry=one.entry,
+            matches=matches,
+            known=True,
+            bands=bands(one.entry) if desk.window else (),
+        )
+        for one, matches in found
+        if matches
+    ]
 
 
 def _touched(folder: Path, paths: set[Path]) -> bool:

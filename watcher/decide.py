@@ -13,6 +13,7 @@ from feeds import payload
 from feeds.difference import Change, difference
 from feeds.highlight import texts_of
 from rules import Entry, Match, RuleSet
+from rules.story import bands
 from store import (
     Claim,
     EndpointSpec,
@@ -26,6 +27,7 @@ from store import (
     Revision,
     Seen,
     Source,
+    StoryTerms,
     Validators,
     delivery_id,
     entry_id,
@@ -47,6 +49,15 @@ class Desk:
     rules: RuleSet
     endpoints: Mapping[str, EndpointSpec]
     base_url: str
+    window: timedelta = timedelta()
+    """How long copies join the story of an entry; nothing, where none do."""
+
+    def stories(self, judged: Iterable[Judged]) -> StoryTerms:
+        """Return which copies of what was *judged* join a story."""
+        said = {match.rule for one in judged for match in one.matches} & self.rules.rules.keys()
+        return StoryTerms(
+            window=self.window, copies={rule: self.rules.rules[rule].copies for rule in said}
+        )
 
     def subscribers(self, event: str, rule: str = "") -> tuple[str, ...]:
         """Return the endpoints that want *event*; for a match, those that its rule notifies."""
@@ -94,7 +105,7 @@ def decide(
             if article and article != before.linked:
                 articles.append((before.id, article))
             continue
-        verdict = _judged(placed, before, desk.rules, article)
+        verdict = _judged(placed, before, desk, article)
         judged.append(verdict)
         if before is not None or news or is_news(placed, source):
             owed.extend(_owed(verdict, before, desk, now))
@@ -112,6 +123,7 @@ def decide(
         pushed=pushed,
         gone=gone,
         linked=tuple(articles),
+        stories=desk.stories(judged),
     )
     event = None if pushed else _change_of_state(source, poll)
     if event is None:
@@ -162,11 +174,11 @@ def _oldest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
     return sorted(backwards, key=lambda entry: entry.published or latest)
 
 
-def _judged(entry: Entry, before: Known | None, rules: RuleSet, article: Linked | None) -> Judged:
+def _judged(entry: Entry, before: Known | None, desk: Desk, article: Linked | None) -> Judged:
     """Return *entry* with what the rules say of it; a rule that is gone keeps what it said."""
-    matches = rules.match(entry)
+    matches = desk.rules.match(entry)
     held = {match.rule for match in matches}
-    asked = before.matched.keys() & rules.rules.keys() if before else frozenset()
+    asked = before.matched.keys() & desk.rules.rules.keys() if before else frozenset()
     lost = tuple(sorted(asked - held))
     identity = before.id if before else entry_id(entry.source, entry.key)
     link = same_link(entry.url) if entry.url else ""
@@ -178,6 +190,7 @@ def _judged(entry: Entry, before: Known | None, rules: RuleSet, article: Linked 
         link=link,
         known=before is not None,
         linked=article,
+        bands=bands(entry) if matches and desk.window else (),
     )
 
 

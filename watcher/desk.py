@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -164,10 +165,12 @@ class DeskState:
     @property
     def deciding(self) -> decide.Desk:
         """Return what decisions are made by."""
+        stories = self.settings.values.stories
         return decide.Desk(
             rules=self.book.rules,
             endpoints=self.settings.endpoints,
             base_url=self.settings.site.base_url,
+            window=stories.window if stories.join else timedelta(),
         )
 
 

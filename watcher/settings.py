@@ -104,6 +104,13 @@ class PollingSettings(DeskModel):
     contact: str = ""
 
 
+class StorySettings(DeskModel):
+    """For how long copies of an article in other outlets *join* its story, if they do."""
+
+    join: bool = True
+    window: Duration = timedelta(days=3)
+
+
 class HubSettings(DeskModel):
     """Who tells readers of changes (WebSub): the desk's own hub, and *others* that it rings.
 
@@ -176,6 +183,7 @@ class SettingsFile(DeskModel):
     store: StoreSettings = StoreSettings()
     engine: EngineSettings = EngineSettings()
     polling: PollingSettings = PollingSettings()
+    stories: StorySettings = StorySettings()
     api: ApiSettings = ApiSettings()
     hub: HubSettings = HubSettings()
     feeds: dict[Name, FeedSettings] = Field(default_factory=dict)

@@ -18,7 +18,6 @@ from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
 import store.rows
-from rules import Match
 from store import (
     Attempt,
     Claim,
@@ -518,7 +517,7 @@ def test_rules_that_were_not_asked_about_the_stored_entries_are_reported_until_t
 def test_matches_are_added_to_stored_entries_without_owing_anything(database: Database) -> None:
     verdict = judged(an_entry())
     committed(database, verdict)
-    found: list[tuple[str, tuple[Match, ...]]] = [(verdict.id, (a_match(),))]
+    found = [replace(verdict, matches=(a_match(),), known=True)]
     assert database.add_matches(found, NOON) == 1
     assert database.add_matches(found, NOON) == 0
     assert database.deliveries() == ()
