@@ -13,6 +13,7 @@ from typing import Any
 
 import feeds.outgoing
 import store.bundles
+import store.stories
 import watcher.drain
 import watcher.gather
 from store import archive, outbox, schedule
@@ -37,6 +38,11 @@ STEPS: dict[str, tuple[Any, str, bool]] = {
 DIGEST_STEPS: dict[str, tuple[Any, str, bool]] = {
     "digest made": (store.bundles._Sorter, "_digest", True),
     "digest claimed": (Database, "claim_deliveries", True),
+}
+STORY_STEPS: dict[str, tuple[Any, str, bool]] = {
+    "copy written": (archive.Recorder, "join", True),
+    "copy silenced": (store.stories, "untold", True),
+    "copy committed": (Database, "commit_each", True),
 }
 """Each step: whose function it is, its name, and whether to die after it rather than before."""
 
@@ -63,7 +69,7 @@ def dies(function: Callable[..., Any], after: bool, times: int) -> Callable[...,
 def main() -> None:
     """Set the trap and run the command."""
     step, times, *command = sys.argv[1:]
-    owner, name, after = {**STEPS, **DIGEST_STEPS}[step]
+    owner, name, after = {**STEPS, **DIGEST_STEPS, **STORY_STEPS}[step]
     setattr(owner, name, dies(getattr(owner, name), after, int(times)))
     sys.argv = ["tocsin", *command]
     from watcher.cli import main as tocsin

@@ -17,7 +17,7 @@ import pytest
 
 from store.database import Database
 from tests.desks import SECRET, write_desk
-from tests.faults.crashing import DIGEST_STEPS, STEPS
+from tests.faults.crashing import DIGEST_STEPS, STEPS, STORY_STEPS
 from tests.feeds.servers import Answer, Receiver, serving
 from tests.journeys.running import eventually, started, tocsin
 
@@ -163,6 +163,38 @@ def test_a_desk_that_dies_while_it_makes_a_digest_neither_loses_nor_doubles(
     assert sorted([alone[0], *digests, *told]) == sorted(states)
     assert {states[identity] for identity in told} == {"bundled"}
     assert {states[identity] for identity in (alone[0], *digests)} == {"delivered"}
+
+
+@pytest.mark.parametrize("step", STORY_STEPS)
+def test_a_desk_that_dies_while_a_copy_joins_tells_its_story_once(
+    tmp_path: Path, step: str
+) -> None:
+    # given a story that was told, and a copy of it in another folder
+    text = "La Ley 32108 sacó otra vez a los transportistas a las calles del norte de Lima"
+    with receiving() as (address, receiver):
+        folder = write_desk(tmp_path / "desk", receiver=address)
+        with (folder / "sources.yaml").open("a") as sources:
+            sources.write("  - {name: other, kind: files, path: other, alert_since: always}\n")
+        for name in ("articles", "other"):
+            (folder / name).mkdir(exist_ok=True)
+            (folder / name / "nota.txt").write_text(f"Noticia de {name}\n\n{text}\n", "utf-8")
+        poll = ["--desk", str(folder), "poll", "--source"]
+        assert tocsin(*poll, "articles", cwd=tmp_path).returncode == 0
+
+        # when the desk dies over the copy, and is started again
+        crash = [sys.executable, "-m", "tests.faults.crashing", step, "1", *poll, "other"]
+        dead = subprocess.run(crash, capture_output=True, timeout=60, check=False)
+        assert dead.returncode == 137, dead.stderr.decode()
+        assert tocsin(*poll, "other", cwd=tmp_path).returncode == 0
+
+    # then there is one alert, and one entry with both
+    database = Database.open(f"sqlite:///{folder / 'data' / 'tocsin.db'}")
+    try:
+        (match,) = database.published(["law-32108"], 10)
+    finally:
+        database.close()
+    assert [outlet.name for outlet in match.outlets] == ["other"]
+    assert len(receiver.taken) == 1
 
 
 def _closes(folder: Path) -> float:
