@@ -174,7 +174,7 @@ class _Reader:
             if value == known:
                 return known  # type: ignore[no-any-return]
         message = "`copies` says what becomes of copies of what the rule matched"
-        self._refuse(path, "R113", message, "there are: " + ", ".join(get_args(Copies)))
+        self._refuse(path, "R114", message, "there are: " + ", ".join(get_args(Copies)))
         return "silent"
 
     def _notify(
