@@ -116,7 +116,7 @@ def show(given: Path | None, identity: str, *, json: bool) -> None:
             moment(attempt.at),
             f"{attempt.took.total_seconds():.2f} s",
             str(attempt.status or "–"),
-            attempt.error or attempt.response,
+            "\n".join(filter(None, (attempt.error, attempt.response))),
         )
         for attempt in delivery.log
     ]
