@@ -66,7 +66,7 @@ _NUMBERS = {
         (
             "primero primera primer first primeiro primeira premier premiere",
             "dos two dois duas deux segundo segunda second seconde deuxieme",
-            "tres three trois tercero tercera tercer third terceiro terceira troisieme",
+            "tres three trois tercero tercera tercer third terceiro terceira terca troisieme",
             "cuatro four quatro quatre cuarto cuarta fourth quarto quarta quatrieme",
             "cinco five cinq quinto quinta fifth cinquieme",
             "seis six sexto sexta sixth sixieme",
@@ -86,7 +86,7 @@ _NUMBERS = {
 }
 _DAYS = _several(
     "lunes martes miercoles jueves viernes sabado domingo monday tuesday wednesday thursday friday"
-    " saturday sunday lundi mardi mercredi jeudi vendredi samedi dimanche terca quarta quinta sexta"
+    " saturday sunday lundi mardi mercredi jeudi vendredi samedi dimanche"
 )
 _MONTHS = _several(
     "enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre"
@@ -95,9 +95,13 @@ _MONTHS = _several(
     " fevrier mars avril mai juin juillet aout septembre octobre novembre decembre"
 )
 _DENIALS = _several("no not never sin nao nunca ne jamais without sem sans niega nega denies")
-_AGENCIES = _several(
+_BODIES = _several(
     "afp efe reuters ap andina lusa xinhua ansa dpa redaccion agencia agencias agence agency rpp bbc"
+    " pnp policia police gobierno government governo gouvernement ejecutivo congreso parlamento"
+    " congress congresso"
 )
+"""Names that outlets put for one another, or for themselves."""
+
 _LIGHT = _several(
     "a al an and as at aux con da das de del des do dos du e el em en et for from hoy in la las le"
     " les los o of on or os ou para par pela pelo por pour que se su sur the this to tras un una"
@@ -240,7 +244,7 @@ def _fact(letters: str, *, is_name: bool) -> tuple[str, str]:
         return _NUMBERS[letters], "number"
     if letters in _MONTHS:
         return letters, "month"
-    return letters, "name" if is_name and letters not in _AGENCIES else ""
+    return letters, "name" if is_name and letters not in _BODIES else ""
 
 
 def _shingles(words: Sequence[_Word], length: int) -> frozenset[tuple[str, ...]]:
