@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from rules import Entry
 from store import Known
 from watcher.links import same_link
+
+N = TypeVar("N", bound=Hashable)
 
 _TELLING = 100
 """So many characters of title and text tell one article from another without a link."""
@@ -30,14 +33,19 @@ def recognised(
 
     An entry of unknown key is one of those *alike* that the source shows no
     longer under its own key, if it has the same link, and title or date are the
-    same too; or if it has the very same text. A link that several have (a home
-    page) tells nothing.
+    same too; or if it has the very same text. With a link that several have (a
+    home page), title and date must both be the same.
     """
     found = dict(known)
     shown = {entry.key for entry in entries}
     free = {one.id: one for one in alike if one.key not in shown}
     by_link = _alone((one.link, one) for one in alike if one.link)
     by_text = _alone((one.sha256, one) for one in alike)
+    by_all = _alone(
+        ((one.link, _plain(one.title), one.published), one)
+        for one in alike
+        if one.link and one.published
+    )
     links = Counter(same_link(entry.url) for entry in entries)
     for entry in entries:
         if entry.key in known:
@@ -45,8 +53,9 @@ def recognised(
         link = same_link(entry.url)
         linked = by_link.get(link) if links[link] == 1 else None
         told = by_text.get(entry.sha256) if _tells(entry) else None
-        for one in (linked, told):
-            if one is not None and one.id in free and (one is told or _same(one, entry)):
+        alike_in_all = by_all.get((link, _plain(entry.title), entry.published))
+        for one in (linked, told, alike_in_all):
+            if one is not None and one.id in free and (one is not linked or _same(one, entry)):
                 found[entry.key] = free.pop(one.id)
                 break
     return found
@@ -59,12 +68,16 @@ def _tells(entry: Entry) -> bool:
 def _same(one: Known, entry: Entry) -> bool:
     if one.published is not None and one.published == entry.published:
         return True
-    return " ".join(one.title.casefold().split()) == " ".join(entry.title.casefold().split())
+    return _plain(one.title) == _plain(entry.title)
 
 
-def _alone(pairs: Iterable[tuple[str, Known]]) -> dict[str, Known]:
+def _plain(title: str) -> str:
+    return " ".join(title.casefold().split())
+
+
+def _alone(pairs: Iterable[tuple[N, Known]]) -> dict[N, Known]:
     """Return what has a name that nothing else has, by that name."""
-    found: dict[str, list[Known]] = {}
+    found: dict[N, list[Known]] = {}
     for name, one in pairs:
         found.setdefault(name, []).append(one)
     return {name: ones[0] for name, ones in found.items() if len(ones) == 1}

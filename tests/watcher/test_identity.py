@@ -115,6 +115,30 @@ async def test_the_copy_of_an_article_in_another_source_is_told_once(tmp_path: P
     assert len(receiver.taken) == 6
 
 
+@in_loop
+async def test_notices_without_guid_at_one_address_are_each_told_once(
+    tmp_path: Path, clock
+) -> None:
+    # given a feed whose notices have no guid and lead to its home page, the newest first
+    def notices(*numbers: int) -> bytes:
+        items = "".join(
+            f"<item><title>Ley 32108: aviso {n}</title><link>https://a.pe/</link>"
+            f"<pubDate>Tue, 24 Nov 2026 {n:02}:00:00 GMT</pubDate></item>"
+            for n in numbers
+        )
+        body = f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>'
+        return respond(body=body.encode(), content_type="application/rss+xml")
+
+    shown = [(1,), (2, 1), (3, 2, 1), (4, 3), (3, 4)]
+    async with (
+        serving(*(notices(*numbers) for numbers in shown)) as server,
+        at_work(write_desk(tmp_path, feeds={"news": server.url})) as app,
+    ):
+        # when it is read again and again, then each is news once, also the one that was alone first
+        assert [(await polled(app, "news")).committed.new for _ in shown] == [1, 1, 1, 1, 0]
+        assert len(titles(app)) == 4
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

@@ -136,6 +136,36 @@ def test_one_guid_for_two_articles_makes_two_entries_and_a_double_one() -> None:
     assert len(parsed(rss(one, one))) == 1
 
 
+@pytest.mark.parametrize(
+    "links",
+    [
+        ["https://x.org/live#1", "https://x.org/live#2", "https://x.org/live#3"],
+        ["https://x.org/", "https://x.org/", "https://x.org/"],
+        ["https://x.org/#top", "https://x.org/?utm_source=rss", "https://x.org/"],
+    ],
+)
+def test_entries_without_a_guid_are_told_apart_where_their_link_is_one(links: list[str]) -> None:
+    # given posts of one page, or notices that all lead to a home page
+    items = [
+        f"<item><title>Aviso {n}</title><link>{link.replace('&', '&amp;')}</link></item>"
+        for n, link in enumerate(links)
+    ]
+    shown = parsed(rss(*items))
+    assert [entry.title for entry in shown] == ["Aviso 0", "Aviso 1", "Aviso 2"]
+
+    # then each stays what it is while others come and go, and a double is one
+    assert {entry.key for entry in parsed(rss(*items[1:]))} < {entry.key for entry in shown}
+    assert len(parsed(rss(*items, *items))) == 3
+
+
+def test_posts_of_one_title_at_two_places_of_a_page_are_two() -> None:
+    item = (
+        "<item><title>Última hora</title><link>https://x.org/live#{0}</link>"
+        "<description>Aviso {0}</description></item>"
+    )
+    assert len(parsed(rss(item.format(1), item.format(2)))) == 2
+
+
 def test_encodings_are_read_as_declared_or_as_utf8() -> None:
     latin = '<?xml version="1.0" encoding="iso-8859-1"?>' + rss(
         "<item><title>Extorsión</title></item>"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from hashlib import blake2b
 from time import struct_time
 
 from rules import Entry
@@ -60,9 +61,10 @@ class Written:
 
 def parsed(written: Written, document: Document) -> Parsed:
     """Return what a feed *written* so says, at most 5,000 entries."""
-    entries = [_entry(item, document) for item in written.items[:MOST_ENTRIES]]
+    items = written.items[:MOST_ENTRIES]
+    entries = [_entry(item, document) for item in items]
     return Parsed(
-        entries=told_apart(entries),
+        entries=told_apart(_titled(items, entries)),
         title=shown_title(written.title),
         wishes=_wishes(written, document.body),
         hub=_hub(written.links, document),
@@ -86,6 +88,33 @@ def _entry(item: Item, document: Document) -> Entry:
         updated=instant(item.updated),
     )
     return replace(entry, key=key_of(item.id, link, entry))
+
+
+def _titled(items: Sequence[Item], entries: Sequence[Entry]) -> list[Entry]:
+    """Return *entries*; those without a guid of which several have one link are known by title.
+
+    So are notices that all lead to a home page, and posts that are places in one page.
+    """
+    marks = [
+        None if item.id.strip() else _mark(entry)
+        for item, entry in zip(items, entries, strict=True)
+    ]
+    sharing: dict[str, set[str]] = {}
+    for mark, entry in zip(marks, entries, strict=True):
+        if mark is not None:
+            sharing.setdefault(entry.key, set()).add(mark)
+    return [
+        replace(entry, key=f"{entry.key} {mark}")
+        if mark is not None and len(sharing[entry.key]) > 1
+        else entry
+        for mark, entry in zip(marks, entries, strict=True)
+    ]
+
+
+def _mark(entry: Entry) -> str:
+    """Return what tells *entry* from others with the same link."""
+    said = f"{entry.url.partition('#')[2]}\n{entry.title}"
+    return blake2b(said.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _names(written: Iterable[str | None]) -> tuple[str, ...]:
