@@ -71,10 +71,18 @@ def parse_opml(data: bytes) -> tuple[Subscription, ...]:
     return tuple(found.values())
 
 
+def _web(address: str) -> str:
+    """Return *address* as the web has it: `feed://…` and `feed:https://…` are for readers alone."""
+    kind, colon, rest = address.partition(":")
+    if not colon or kind.lower() != "feed":
+        return address
+    return f"http:{rest}" if rest.startswith("//") else rest
+
+
 def _subscriptions(root: etree._Element) -> Iterator[Subscription]:
     for outline in root.iter("outline"):
         attributes = {str(name).lower(): str(value) for name, value in outline.attrib.items()}
-        if url := attributes.get("xmlurl", "").strip():
+        if url := _web(attributes.get("xmlurl", "").strip()):
             title = attributes.get("title") or attributes.get("text") or url
             yield Subscription(
                 title=one_line(title),

@@ -138,7 +138,7 @@ def _of_read(source: Source, now: datetime) -> Condition:
         return Condition("moved", words)
     if source.took and source.took >= SLOW:
         return Condition("slow", f"its last answer took {source.took.total_seconds():.0f} s")
-    return Condition("well", "")
+    return Condition("well", "" if source.entries else "it has shown nothing so far")
 
 
 def silence(source: Source, now: datetime) -> timedelta | None:

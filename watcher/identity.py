@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from rules import Entry
@@ -41,11 +42,8 @@ def recognised(
     free = {one.id: one for one in alike if one.key not in shown}
     by_link = _alone((one.link, one) for one in alike if one.link)
     by_text = _alone((one.sha256, one) for one in alike)
-    by_all = _alone(
-        ((one.link, _plain(one.title), one.published), one)
-        for one in alike
-        if one.link and one.published
-    )
+    dated = [one for one in alike if one.link and one.published]
+    by_all = _alone((_all_of(one.link, one), one) for one in dated)
     links = Counter(same_link(entry.url) for entry in entries)
     for entry in entries:
         if entry.key in known:
@@ -53,7 +51,7 @@ def recognised(
         link = same_link(entry.url)
         linked = by_link.get(link) if links[link] == 1 else None
         told = by_text.get(entry.sha256) if _tells(entry) else None
-        alike_in_all = by_all.get((link, _plain(entry.title), entry.published))
+        alike_in_all = by_all.get(_all_of(link, entry))
         for one in (linked, told, alike_in_all):
             if one is not None and one.id in free and (one is not linked or _same(one, entry)):
                 found[entry.key] = free.pop(one.id)
@@ -69,6 +67,10 @@ def _same(one: Known, entry: Entry) -> bool:
     if one.published is not None and one.published == entry.published:
         return True
     return _plain(one.title) == _plain(entry.title)
+
+
+def _all_of(link: str, one: Known | Entry) -> tuple[str, str, datetime | None]:
+    return link, _plain(one.title), one.published
 
 
 def _plain(title: str) -> str:

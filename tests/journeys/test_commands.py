@@ -89,6 +89,25 @@ def test_opml_is_imported_once_and_comments_are_kept(desk: Path, tmp_path: Path)
     assert 'xmlUrl="https://c.example/f?a=&quot;1&quot;"' in exported
 
 
+def test_what_opml_lists_that_cannot_be_watched_is_named_and_the_rest_is_taken(
+    desk: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "odd.opml").write_text(
+        '<opml version="1.0"><body><outline text="Grupo"><outline text="a" XMLURL="feed://a.example/f"/>'
+        '<outline text="b" xmlUrl=" feed:https://b.example/f "/></outline>'
+        '<outline text="c" xmlUrl="ftp://c.example/f"/><outline text="d" xmlUrl="/var/feed"/>'
+        '<outline text="e" xmlUrl=""/><outline text="f" type="link" url="https://f.example"/>'
+        "</body></opml>"
+    )
+    done = run(desk, "sources", "import", str(tmp_path / "odd.opml"))
+    assert "added a: http://a.example/f" in done.stdout
+    assert "added b: https://b.example/f" in done.stdout
+    assert "2 added, 0 known already" in done.stdout
+    assert "left out: ftp://c.example/f is not a web address" in done.stderr
+    assert "left out: /var/feed" in done.stderr
+    assert run(desk, "check").returncode == 0
+
+
 def test_what_is_wrong_with_a_desk_is_told_with_places(desk: Path) -> None:
     (desk / "rules" / "bad.yaml").write_text(
         "version: 1\nrules:\n  - id: everything\n    query: NOT x\n  - id: regex\n"

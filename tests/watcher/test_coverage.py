@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from tests.builders import NOON, a_polled, a_source, an_entry, judged
 from tests.desks import at_work, polled, source, write_desk
 from tests.feeds.servers import in_loop, respond, serving
 from watcher.app import App
+from watcher.commands import output, sources
 from watcher.gather import Gathered
 from watcher.pace import Pace, interval
 from watcher.ways import seen_of
@@ -249,3 +251,26 @@ def test_a_healthy_source_is_never_flagged_and_one_that_stops_is(rhythm, shown: 
         now = poll.next_poll_at
     assert all(at > stops for at, _ in flagged), flagged[0]
     assert bool(flagged) is (shown > 4 or rhythm is on_weekdays)
+
+
+def test_a_narrow_terminal_gets_a_line_for_each_source_and_the_reasons_below(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a source that fails, with a reason that is longer than its column
+    async def read() -> None:
+        async with (
+            serving(respond(404)) as server,
+            at_work(write_desk(tmp_path, feeds={"news": server.url})) as app,
+        ):
+            await polled(app, "news")
+
+    asyncio.run(read())
+    capsys.readouterr()
+    for width in (80, 120):
+        monkeypatch.setattr(output, "_UNBROKEN", width)
+        sources.show(tmp_path, json=False)
+        table, _, reasons = capsys.readouterr().out.partition("\n\n")
+        assert [line.split()[0] for line in table.splitlines()] == [
+            "source", "articles", "inbox", "news",
+        ]  # fmt: skip
+        assert reasons.startswith("news failing: the server answered 404")

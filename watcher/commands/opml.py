@@ -9,20 +9,22 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic_core import PydanticCustomError
 from rich.markup import escape
 
 from feeds.opml import OpmlError, Subscription, parse_opml, render_opml
 from rules import DeskError
 from watcher.commands.errors import UsageError
-from watcher.commands.output import out, write_json
+from watcher.commands.output import err, out, write_json
 from watcher.desk import find_desk, read_desk, shown
+from watcher.settings import web_address
 from watcher.sources import FILE, checked_sources, read_sources
 
 _LONGEST_NAME = 40
 
 
 def import_opml(given: Path | None, file: Path, *, json: bool) -> None:
-    """Add the feeds that the OPML *file* lists to sources.yaml, whole or not at all."""
+    """Add the feeds that the OPML *file* lists to sources.yaml; what is no web address is named."""
     folder = find_desk(given, os.environ, Path.cwd())
     path = folder / FILE
     have = read_sources(folder, shown(path))
@@ -33,7 +35,8 @@ def import_opml(given: Path | None, file: Path, *, json: bool) -> None:
     except OpmlError as error:
         raise UsageError(f"{file}: {error}") from error
     known = {spec.address for spec in have}
-    new = [feed for feed in listed if feed.url not in known]
+    watchable = [feed for feed in listed if _is_web(feed.url)]
+    new = [feed for feed in watchable if feed.url not in known]
     names = {spec.name for spec in have}
     added = []
     for feed in new:
@@ -42,13 +45,24 @@ def import_opml(given: Path | None, file: Path, *, json: bool) -> None:
         added.append((name, feed))
     if added:
         append_sources(folder, path, added)
+    left_out = [feed.url for feed in listed if feed not in watchable]
+    kept = len(watchable) - len(new)
     if json:
         rows = [{"name": name, "url": feed.url} for name, feed in added]
-        write_json({"added": rows, "known": len(listed) - len(new)})
+        write_json({"added": rows, "known": kept, "left_out": left_out})
         return
     for name, feed in added:
         out().print(f"added {name}: {escape(feed.url)}", soft_wrap=True)
-    out().print(f"{len(added)} added, {len(listed) - len(new)} known already")
+    for url in left_out:
+        err().print(f"left out: {escape(url)} is not a web address", soft_wrap=True)
+    out().print(f"{len(added)} added, {kept} known already")
+
+
+def _is_web(address: str) -> bool:
+    try:
+        return bool(web_address(address))
+    except PydanticCustomError:
+        return False
 
 
 def append_sources(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+
+from rich.markup import escape
 
 from store import Source
 from store import Subscription as AtHub
 from store.condition import condition, is_polled, moved_address
 from watcher.clock import utc_now
-from watcher.commands.output import moment, write_json, write_table
+from watcher.commands.output import moment, out, write_json, write_table
 from watcher.commands.reading import reading
+
+_ROOMY = 130
+"""From so many columns on, reasons stand in the table and do not tear its lines."""
 
 
 def show(given: Path | None, *, json: bool) -> None:
@@ -21,6 +27,9 @@ def show(given: Path | None, *, json: bool) -> None:
     now = utc_now()
     if json:
         write_json([_as_json(source, hubs.get(source.name), now) for source in sources])
+        return
+    if out().width < _ROOMY:
+        _show_narrow(sources, hubs, now)
         return
     rows = [
         (
@@ -36,6 +45,26 @@ def show(given: Path | None, *, json: bool) -> None:
     ]
     headings = ("source", "kind", "state", "entries", "brought last", "read last", "read next")
     write_table(headings, rows, empty="There are no sources.")
+
+
+def _show_narrow(sources: Iterable[Source], hubs: Mapping[str, AtHub], now: datetime) -> None:
+    """Write a line for each source, and below them why some are not simply well."""
+    found = [(source, condition(source, now)) for source in sources]
+    rows = [
+        (
+            source.name,
+            of.state,
+            str(source.entries),
+            moment(source.newest_at),
+            _next(source, hubs.get(source.name), now),
+        )
+        for source, of in found
+    ]
+    headings = ("source", "state", "entries", "brought last", "read next")
+    write_table(headings, rows, empty="There are no sources.")
+    for source, of in found:
+        if of.words and of.state not in {"inbox", "new"}:
+            out().print(f"\n[bold]{source.name}[/] {escape(str(of))}")
 
 
 def _next(source: Source, hub: AtHub | None, now: datetime) -> str:
