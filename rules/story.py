@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
+from itertools import islice, pairwise
 
 from rensa import RMinHash
 
@@ -18,10 +19,10 @@ def _several(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_HASHES = 8
+_HASHES = 6
 _ROWS = 2
 _SEED = 32108
-_UNITS = 12
+_UNITS = 6
 """So many sentences, from the first on, lead to an entry's copies."""
 
 _MOST_WORDS = 600
@@ -171,13 +172,14 @@ def bands(entry: Entry) -> tuple[int, ...]:
 
     Each sentence has its own: MinHash over its pairs of words, read in bands.
     """
-    reading = _reading(entry)
+    title, body = _parts(entry)
     found: dict[int, None] = {}
-    for unit in (reading.title, *reading.sentences[:_UNITS]):
-        if len(unit) < _SHORT_TITLE:
+    for unit in (_OUTLET.sub("", title), *islice(_sentences(body), _UNITS)):
+        words = _WORD.findall(folded_letters(unit))
+        if len(words) < _SHORT_TITLE:
             continue
         minhash = RMinHash(num_perm=_HASHES, seed=_SEED)
-        minhash.update([" ".join(pair) for pair in sorted(_shingles(unit, 2))])
+        minhash.update([" ".join(pair) for pair in pairwise(words)])
         hashes = minhash.digest()
         for band in range(0, _HASHES, _ROWS):
             one, other = hashes[band : band + _ROWS]
@@ -204,23 +206,31 @@ def same_story(one: Entry, other: Entry) -> bool:
     return shared >= _WHOLE or (shared >= _MOST and _is_begun_alike(a, b)) or headline
 
 
-def _reading(entry: Entry) -> _Reading:
+def _parts(entry: Entry) -> tuple[str, str]:
+    """Return the headline of an entry, and the longer of its texts without it."""
     body = entry.text if len(entry.text) >= len(entry.summary) else entry.summary
-    return _read(entry.title, body)
+    title = entry.title.strip()
+    return title, body.strip().removeprefix(title).strip()
+
+
+def _sentences(body: str) -> Iterator[str]:
+    """Yield the sentences of a body, without the dateline and what outlets add."""
+    sentences = _SENTENCE_END.split(_DATELINE.sub("", body, count=1))
+    for number, sentence in enumerate(sentences[:_MOST_WORDS]):
+        if not number or not _BOILERPLATE.search(sentence):
+            yield sentence
+
+
+def _reading(entry: Entry) -> _Reading:
+    return _read(*_parts(entry))
 
 
 @lru_cache(maxsize=1024)
 def _read(title: str, body: str) -> _Reading:
-    body = body.strip()
-    sentences = []
-    for number, sentence in enumerate(_SENTENCE_END.split(_DATELINE.sub("", body, count=1))):
-        if number > _MOST_WORDS or (number and _BOILERPLATE.search(sentence)):
-            continue
-        if words := tuple(_words(sentence)):
-            sentences.append(words)
+    sentences = (tuple(_words(sentence)) for sentence in _sentences(body))
     return _Reading(
-        title=tuple(_words(_OUTLET.sub("", title.strip()))),
-        sentences=tuple(sentences),
+        title=tuple(_words(_OUTLET.sub("", title))),
+        sentences=tuple(filter(None, sentences)),
         corrects=_CORRECTIONS.search(f"{title} {body[:200]}") is not None,
     )
 
