@@ -77,6 +77,16 @@ _MARKUP = re.compile(r"<(?:/?[a-zA-Z][^<>]*|!--.*?--)>", re.DOTALL)
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _BREAK = "\n"
 
+_MANY = 10_000
+_DEEPEST = 512
+"""Elements stand in one another so deep at most, as in browsers."""
+_TAG = re.compile(r"<(/?)([a-zA-Z][^\s<>/]*+)[^<>]*+>?")
+_UNENDED = frozenset(
+    "area base br col embed hr img input link meta param source track wbr p li dt dd option optgroup"
+    " colgroup thead tbody tfoot tr td th rp rt".split()
+)
+"""What has no end tag, or need not have one: it does not make what follows deeper."""
+
 
 def is_markup(text: str) -> bool:
     """Tell whether *text* is HTML, or text with character references, rather than plain text."""
@@ -118,7 +128,27 @@ def title_of(markup: str) -> str:
 
 
 def _safe(markup: str) -> str:
-    return markup.encode("utf-8", "replace").decode("utf-8")
+    """Return *markup* as the parser can bear it.
+
+    For each block it looks through all elements that are open: of a hundred thousand
+    in one another, those below the deepest are breaks.
+    """
+    markup = markup.encode("utf-8", "replace").decode("utf-8")
+    if markup.count("<") < _MANY:
+        return markup
+    depth = 0
+
+    def kept(tag: re.Match[str]) -> str:
+        nonlocal depth
+        if tag[2].lower() in _UNENDED:
+            return tag[0]
+        if tag[1]:
+            depth = max(depth - 1, 0)
+            return tag[0] if depth < _DEEPEST else _BREAK
+        depth += 1
+        return tag[0] if depth <= _DEEPEST else _BREAK
+
+    return _TAG.sub(kept, markup)
 
 
 def _enter(node: LexborNode, pieces: list[str]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rules.visible import visible_text
 
 
@@ -15,3 +17,14 @@ def test_only_visible_content_is_left() -> None:
 
 def test_a_hundred_thousand_nested_tags_are_read_without_recursion() -> None:
     assert visible_text("<b>" * 100_000 + "x") == "x"
+
+
+@pytest.mark.parametrize("tag", ["div", "ul", "section", "b", "p", "x-y"])
+def test_what_stands_in_four_hundred_thousand_elements_is_read_before_the_test_times_out(tag) -> None:
+    deep = f"<{tag}>" * 400_000 + "<p>one</p><p>two</p>" + f"</{tag}>" * 400_000 + "<p>af<b>ter</b>"
+    assert visible_text(deep) == "one\ntwo\nafter"
+
+
+def test_a_long_page_keeps_its_words_whole() -> None:
+    item = "<li><p>extor<b>sión</b> y <i>cupos</i>"
+    assert visible_text(f"<ul>{item * 20_000}</ul>") == "\n".join(["extorsión y cupos"] * 20_000)
