@@ -82,8 +82,37 @@ _DEEPEST = 512
 """Elements stand in one another so deep at most, as in browsers."""
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s<>/]*+)[^<>]*+>?")
 _UNENDED = frozenset(
-    "area base br col embed hr img input link meta param source track wbr p li dt dd option optgroup"
-    " colgroup thead tbody tfoot tr td th rp rt".split()
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "param",
+        "source",
+        "track",
+        "wbr",
+        "p",
+        "li",
+        "dt",
+        "dd",
+        "option",
+        "optgroup",
+        "colgroup",
+        "thead",
+        "tbody",
+        "tfoot",
+        "tr",
+        "td",
+        "th",
+        "rp",
+        "rt",
+    ]
 )
 """What has no end tag, or need not have one: it does not make what follows deeper."""
 

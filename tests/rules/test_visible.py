@@ -20,7 +20,9 @@ def test_a_hundred_thousand_nested_tags_are_read_without_recursion() -> None:
 
 
 @pytest.mark.parametrize("tag", ["div", "ul", "section", "b", "p", "x-y"])
-def test_what_stands_in_four_hundred_thousand_elements_is_read_before_the_test_times_out(tag) -> None:
+def test_what_stands_in_four_hundred_thousand_elements_is_read_before_the_test_times_out(
+    tag,
+) -> None:
     deep = f"<{tag}>" * 400_000 + "<p>one</p><p>two</p>" + f"</{tag}>" * 400_000 + "<p>af<b>ter</b>"
     assert visible_text(deep) == "one\ntwo\nafter"
 
