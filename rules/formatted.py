@@ -72,6 +72,7 @@ def _said(rules: tuple[Rule, ...]) -> list[tuple[object, ...]]:
             r.tags,
             r.notify,
             r.escalations,
+            r.copies,
             r.only,
             r.except_,
             r.tests,

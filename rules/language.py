@@ -20,7 +20,20 @@ import msgspec
 from rules.fold import folded_words
 from rules.forms import LANGUAGES, forms
 from rules.law import CITED
-from rules.query import SCOPES, And, Count, Near, Node, Not, Or, Term, both, changed, walk
+from rules.query import (
+    FIELDS_OF,
+    SCOPES,
+    And,
+    Count,
+    Near,
+    Node,
+    Not,
+    Or,
+    Term,
+    both,
+    changed,
+    walk,
+)
 from rules.regex import objection
 from rules.sense import can_hold, holds_without_terms
 from rules.yamldoc import closest
@@ -44,7 +57,7 @@ _TOKEN = re.compile(
     | (?P<WINDOW>"[^"]*"~\d*)
     | (?P<PHRASE>"[^"]*")
     | (?P<REGEX>/(?:\\.|[^/\\\n])+/)
-    | (?P<WORD>[^\s()":/~^\[\]{}|&!<>=][^\s()"~^\[\]{}|&<>=]*)
+    | (?P<WORD>[^-\s()":/~^\[\]{}|&!<>=][^\s()"~^\[\]{}|&<>=]*)
     | (?P<OPEN>\()
     | (?P<CLOSE>\))
     )""",
@@ -54,8 +67,11 @@ NO_LISTS: Mapping[str, Node] = MappingProxyType({})
 
 _BARE = re.compile(r"[A-Za-z_]+:")
 """A scope with nothing behind it."""
-_NEARLY = re.compile(r"O?NEAR(?:/.*)?|(?i:o?near/\d+)")
+_NEARLY = re.compile(r"O?NEAR(?:/.*)?|(?i:o?near/\d+)|AROUND")
 """What was meant for NEAR, but is a word."""
+_WILD = re.compile(r"\w\?\w")
+_SITES = ("site", "domain")
+"""Scopes of other tools that are ours in another way."""
 
 
 class QueryError(Exception):
@@ -100,6 +116,22 @@ def written_query(text: str, words: Mapping[str, Node] | None = None) -> Node:
             0, "Q101", "the query is empty", 'write what to look for: extorsi* OR "Ley 32108"'
         )
     return _Parser(text.translate(_SMART), words).query()
+
+
+def places_of_terms(query: str) -> Mapping[str, Sequence[int]]:
+    """Return where the terms and NEAR of *query* are written, by their text without marks.
+
+    >>> places_of_terms('lacra "La  ley" LA OR la')
+    {'lacra': [0], 'la ley': [6], 'la': [16, 22]}
+    """
+    found: dict[str, list[int]] = {}
+    for token in _tokens(query.translate(_SMART)):
+        if token.kind in {"WORD", "NEAR", "PHRASE", "WINDOW", "REGEX"}:
+            text = token.text
+            if token.kind in {"PHRASE", "WINDOW", "REGEX"}:
+                text = " ".join(text[1 : text.rindex(text[0])].split())
+            found.setdefault(text.casefold(), []).append(token.at)
+    return found
 
 
 class _Token(msgspec.Struct, frozen=True, gc=False):
@@ -292,6 +324,8 @@ def _advice(text: str, at: int) -> str:
             return "write AND and OR"
         case "!":
             return "write NOT"
+        case "-":
+            return "to leave texts out, write NOT before the term; to find it, leave the - out"
         case "~":
             return 'fuzzy search does not exist; a window is "two words"~3, a prefix is word*'
         case "[" | "{" | "]" | "}" | "<" | ">" | "=":
@@ -311,6 +345,9 @@ def _near(operator: _Token, left: Node, right: Node) -> Node:
         if not _has_places(side):
             hint = "beside NEAR stand words, phrases, or groups of them with OR"
             raise QueryError(operator.at, "Q107", "NEAR needs terms on both sides", hint)
+    if not _meet(left, right):
+        message = "NEAR compares places in one field, and these two never share one"
+        raise QueryError(operator.at, "Q107", message, "give both sides one scope, or write AND")
     name, number = operator.text.split("/")
     if int(number) == 0:
         raise QueryError(operator.at, "Q107", "NEAR/0 can never hold", "neighbours are NEAR/1")
@@ -347,6 +384,9 @@ def _scoped(token: _Token, node: Node) -> Node:
     if name in _MARKS:
         return _marked(name, token, node)
     if name not in SCOPES:
+        if name.lower() in _SITES:
+            hint = "write source: and a source of the desk, or url:rpp.pe"
+            raise QueryError(token.at, "Q109", f"there is no scope `{name}:`", hint)
         near = closest(name, _KNOWN)
         known = ", ".join(f"{scope}:" for scope in _KNOWN)
         hint = f"did you mean `{near}:`?" if near else f"there are {known}; or use quotes"
@@ -361,6 +401,10 @@ def _word(token: _Token) -> Node:
     if "*" in text:
         hint = "a prefix has its * at the end: extorsi*"
         raise QueryError(token.at + text.index("*"), "Q105", "`*` stands at the end only", hint)
+    if found := _WILD.search(text):
+        hint = "write each word with OR, or a regex: /extors.on/"
+        at = token.at + found.start() + 1
+        raise QueryError(at, "Q105", "`?` stands for no letter", hint)
     if _BARE.fullmatch(text):
         hint = f"{text}paro, without a blank between; to find the word, leave the : out"
         raise QueryError(token.at, "Q109", f"`{text}` has nothing behind it", hint)
@@ -444,6 +488,16 @@ def _has_places(node: Node) -> bool:
             return all(isinstance(part, Term) for part in parts)
         case _:
             return False
+
+
+def _meet(left: Node, right: Node) -> bool:
+    """Tell whether a term of each side may stand in the same field."""
+    return not _fields(left).isdisjoint(_fields(right))
+
+
+def _fields(side: Node) -> set[str]:
+    terms = (term for term in walk(side) if isinstance(term, Term))
+    return {field for term in terms for field in FIELDS_OF.get(term.field, (term.field,))}
 
 
 def _sensible(tree: Node) -> None:

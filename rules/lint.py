@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rules.common import EVERYWHERE
+from rules.language import places_of_terms
 from rules.problems import Problem
 from rules.query import And, Count, Near, Node, Not, Or, Term, print_query, walk
 from rules.rule import Rule
@@ -24,8 +25,7 @@ def warnings(rules: Iterable[Rule]) -> tuple[Problem, ...]:
     for rule in (rules := list(rules)):
         asked.add(rule)
     for rule in rules:
-        for node in walk(rule.tree):
-            found.extend(_placed(rule, *odd) for odd in _of_node(node))
+        found.extend(_of_query(rule))
         if wider := asked.wider_than(rule):
             message = f"all that it finds, the rule `{wider.id}` finds too"
             hint = "remove one of the two, or narrow the other"
@@ -79,19 +79,52 @@ def _sense(node: Node) -> str:
             return print_query(node)
 
 
-Warned = tuple[Node, str, str, str]
+Warned = tuple[str, str, str]
 
 
-def _of_node(node: Node) -> Iterator[Warned]:
+def _of_query(rule: Rule) -> Iterator[Problem]:
+    """Yield what is odd about the query of *rule*, each at the place where it is written."""
+    places = _Places(rule.query)
+    branches: set[int] = set()
+    for node in walk(rule.tree):
+        for code, message, hint in _of_node(node, is_branch=id(node) in branches):
+            yield rule.problem_in_query(places.next_of(node), code, message, hint)
+        if isinstance(node, Or):
+            branches.update(map(id, node.parts))
+        places.pass_by(node)
+
+
+class _Places:
+    """Where the terms of a query are written, as its tree is walked from left to right."""
+
+    def __init__(self, query: str) -> None:
+        self._written = places_of_terms(query)
+        self._lists = re.search(r"words:\S", query)
+        self._passed: dict[str, int] = {}
+
+    def next_of(self, node: Node) -> int:
+        """Return where *node*, or its first term, is written; what a list holds, at the list."""
+        written = _written(node)
+        places: Sequence[int] = self._written.get(written, ())
+        if not places:
+            return self._lists.start() if self._lists else 0
+        return places[min(self._passed.get(written, 0), len(places) - 1)]
+
+    def pass_by(self, node: Node) -> None:
+        """Go on behind *node* itself, and stay before what it is made of."""
+        if isinstance(node, Term | Near):
+            written = _written(node)
+            self._passed[written] = self._passed.get(written, 0) + 1
+
+
+def _of_node(node: Node, *, is_branch: bool) -> Iterator[Warned]:
+    if is_branch and not can_hold(node):
+        message = f"the branch `{print_query(node)}` can never hold"
+        yield "L105", message, "it asks for a term and its absence; remove it"
     match node:
-        case Or(parts):
-            for part in parts:
-                if not can_hold(part):
-                    message = f"the branch `{print_query(part)}` can never hold"
-                    yield part, "L105", message, "it asks for a term and its absence; remove it"
         case Near(distance=distance) if distance > WIDEST:
             message = f"NEAR/{distance} reaches over paragraphs"
-            yield node, "L103", message, "up to NEAR/50 says that two things belong together"
+            yield "L103", message, "up to NEAR/50 says that two things belong together"
         case Term():
             yield from _of_term(node)
         case _:
@@ -101,39 +134,31 @@ def _of_node(node: Node) -> Iterator[Warned]:
 def _of_term(term: Term) -> Iterator[Warned]:
     if term.kind == "prefix" and len(term.words) == 1 and len(term.words[0]) < SHORTEST_PREFIX:
         message = f"`{term.text}*` begins very many words"
-        yield term, "L101", message, "give a prefix four letters or more"
+        yield "L101", message, "give a prefix four letters or more"
     if term.kind == "word" and term.text in {"and", "or", "not"}:
         message = f"`{term.text}` is looked for as a word"
-        yield term, "L102", message, f"operators are written in capitals: {term.text.upper()}"
+        yield "L102", message, f"operators are written in capitals: {term.text.upper()}"
     elif term.kind == "word" and term.field in {"", "text"} and set(term.words) <= EVERYWHERE:
         message = f"`{term.text}` stands in nearly every article"
-        yield term, "L102", message, 'join it to its neighbours: "de la ley"'
+        yield "L102", message, 'join it to its neighbours: "de la ley"'
     if term.kind == "window" and term.slop > WIDEST:
         message = f"~{term.slop} reaches over paragraphs"
-        yield term, "L103", message, "up to ~50 says that words belong together"
+        yield "L103", message, "up to ~50 says that words belong together"
     if term.kind == "regex" and not _LITERAL.search(_CLASS.sub(" ", term.text)):
         message = "the regex names no three letters in a row"
-        yield term, "L104", message, "it is tried on every article; words are found sooner"
-
-
-def _placed(rule: Rule, node: Node, code: str, message: str, hint: str) -> Problem:
-    """Return the warning at the first place in the query where *node* may be written."""
-    written = _written(node)
-    at = rule.query.casefold().find(written.casefold()) if written else -1
-    return rule.problem_in_query(max(at, 0), code, message, hint)
+        yield "L104", message, "it is tried on every article; words are found sooner"
 
 
 def _written(node: Node) -> str:
+    """Return *node*, or the first term of it, as places_of_terms() names it."""
     match node:
-        case Near(_, _, distance):
-            return f"NEAR/{distance}"
+        case Near(distance=distance, ordered=ordered):
+            return f"{'o' if ordered else ''}near/{distance}"
         case Term(kind="prefix"):
-            return f"{node.text}*"
+            return f"{node.text}*".casefold()
         case Term():
-            return node.text
+            return node.text.casefold()
         case And(parts) | Or(parts):
             return _written(parts[0])
-        case Not(part):
+        case Not(part) | Count(part):
             return _written(part)
-        case Count():
-            return "count("

@@ -11,7 +11,7 @@ from rules.entry import Entry
 from rules.fold import Folded, Plain, as_written, fold_together, plain, rarest_of, words_in
 from rules.law import Citation, citations
 from rules.match import Because
-from rules.query import FIELDS, Node, Term, print_query, walk
+from rules.query import FIELDS, FIELDS_OF, Node, Term, print_query, walk
 from rules.regex import pattern_of
 
 MOST_PLACES = 100
@@ -22,7 +22,10 @@ _LONG = 50_000
 """From so many letters on, the words of all rules that may hold are looked for in one go."""
 
 _DEFAULT = ("title", "summary", "text")
-_RANKS = {field: (rank,) for rank, field in enumerate(FIELDS)} | {"": (0, 1, 2), "text": (1, 2)}
+_RANKS = {field: (rank,) for rank, field in enumerate(FIELDS)} | {
+    scope: tuple(map(FIELDS.index, fields)) for scope, fields in FIELDS_OF.items()
+}
+_TITLE, _TEXT = FIELDS.index("title"), FIELDS.index("text")
 _IN_TEXT = {"", *_DEFAULT}
 _OF_WORDS = {"word", "phrase", "window", "exact", "forms"}
 
@@ -64,11 +67,30 @@ class _Part:
             return []
         label, wanted = _label(term), _RANKS[term.field]
         ranks, starts = self._ranks, self._starts
-        return [
+        hits = [
             (ranks[at], start - starts[at], end - starts[at], label)
             for start, end in found
             if ranks[at := bisect_right(starts, start) - 1] in wanted
         ]
+        if self._lead is None or term.field or hits[0][0] != _TITLE:
+            return hits
+        again = {hit[1:3] for hit in hits if hit[0] == _TEXT}
+        return [
+            hit
+            for hit in hits
+            if hit[0] != _TITLE or (hit[1] + self._lead, hit[2] + self._lead) not in again
+        ]
+
+    @cached_property
+    def _lead(self) -> int | None:
+        """Return where in the text the title stands that the text begins with; else None.
+
+        What an article without a title of its own says first is its title; a term there stands
+        in one place, not in two.
+        """
+        title, text = self._fields.get(_TITLE, ""), self._fields.get(_TEXT, "")
+        blank = len(text) - len(text.lstrip())
+        return blank if title and text.startswith(title, blank) else None
 
     def span(self, hit: Hit) -> tuple[int, int]:
         """Return the letters of the whole words that *hit* touches."""

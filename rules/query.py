@@ -8,6 +8,9 @@ from typing import Literal
 import msgspec
 
 FIELDS = ("title", "summary", "text", "url", "author", "source", "lang", "tag")
+FIELDS_OF = {"": ("title", "summary", "text"), "text": ("summary", "text")}
+"""The fields that a scope is searched in, where they are not the one of its name."""
+
 SCOPES = ("title", "text", "url", "author", "source", "lang", "tag")
 
 Kind = Literal[

@@ -23,8 +23,8 @@ def warned(query: str) -> list[tuple[int, int, str]]:
         ("ext*", 10, "L101"),
         ("la", 10, "L102"),
         ("(paro NEAR/80 lima)", 16, "L103"),
-        ('"paro lima"~60', 11, "L103"),
-        ("/[a-z]+\\d{5}/", 11, "L104"),
+        ('"paro lima"~60', 10, "L103"),
+        ("/[a-z]+\\d{5}/", 10, "L104"),
         ("(cupo NOT cupo)", 11, "L105"),
     ],
 )
@@ -45,6 +45,27 @@ def test_what_is_odd_is_warned_of_at_its_place(query: str, column: int, code: st
 )
 def test_what_is_usual_is_not_warned_of(query: str) -> None:
     assert warned(query) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        ('lacra "la paz" title:la la', [34]),
+        ("(paro NEAR/60 lima) (cupo NEAR/70 bus) (sol NEAR/60 mar)", [16, 36, 54]),
+        ("(paro ONEAR/60 lima) OR (cupo NEAR/60 bus)", [16, 40]),
+        ("exto* OR ext* OR tag:EXT*", [19, 31]),
+        ("cupo OR (sol NOT sol) OR (cupo NOT cupo)", [19, 36]),
+        ('"paro  lima"~60 OR "paro lima"~60', [10, 29]),
+    ],
+)
+def test_each_warning_stands_where_its_term_is_written(query: str, columns: list[int]) -> None:
+    assert [column for _, column, _ in warned(query)] == columns
+
+
+def test_what_a_list_holds_is_warned_of_where_the_list_is_named() -> None:
+    data = b"version: 1\nwords: {short: ab*}\nrules:\n  - {id: a, query: cupo OR words:short, tests: {match: [cupo]}}\n"
+    (warning,) = warnings(read_rules("a.yaml", data))
+    assert (warning.line, warning.column, warning.code) == (4, 28, "L101")
 
 
 def test_two_rules_that_ask_the_same_and_one_without_examples_are_warned_of() -> None:

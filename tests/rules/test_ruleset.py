@@ -50,3 +50,23 @@ def test_a_scope_looks_in_its_field_only() -> None:
     assert matched("title:ley", title="La ley") == ["ley"]
     assert matched("source:green-left", source="green-left") == ["green-left"]
     assert matched("lang:es", lang="es-PE") == ["es"]
+
+
+@pytest.mark.parametrize(
+    ("query", "places"),
+    [
+        ("paro", [("text", 4), ("text", 13)]),
+        ("title:paro", [("title", 3)]),
+        ("count(paro) >= 3", []),
+        ("/paro$/", [("title", 3)]),
+    ],
+)
+def test_a_title_with_which_the_text_begins_is_told_once(
+    query: str, places: list[tuple[str, int]]
+) -> None:
+    rule = Rule(id="r", title="r", query=query, tree=parse_query(query))
+    found = RuleSet([rule]).match(
+        Entry(key="1", title="Un paro", text="\nUn paro\n\nel paro de ayer")
+    )
+    told = [(place.field, place.start) for match in found for place in match.because]
+    assert told == places

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rules import Entry, RuleError, RuleSet
 from rules.files import read_rules, rules_and_problems
@@ -81,3 +83,24 @@ def test_formatting_keeps_lists_their_names_and_comments() -> None:
 def test_a_file_with_bad_lists_is_refused() -> None:
     with pytest.raises(RuleError):
         read_rules("r.yaml", b"version: 1\nwords: [a]\nrules:\n  - {id: a, query: b}\n")
+
+
+TERMS = ("paro", "bus*", '"paro nacional"', '"bus combi"~3', "words:strike", "words:bus", "ley-1")
+LEAVES = st.sampled_from(TERMS)
+NEARS = st.builds("({} NEAR/{} {})".format, LEAVES, st.integers(1, 60), LEAVES)
+QUERIES = st.recursive(
+    LEAVES | NEARS | st.builds("title:({} OR {})".format, LEAVES, LEAVES),
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from(("AND", "OR", "")), inner)
+        | st.builds("{} AND NOT ({})".format, inner, inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(QUERIES)
+def test_a_query_with_lists_prints_as_what_it_is(query: str) -> None:
+    words = {"strike": written_query("paro OR huelga", {}), "bus": written_query("bus* OR combi")}
+    for lists in (words, None):
+        tree = written_query(query, lists)
+        assert written_query(print_query(tree), lists) == tree
