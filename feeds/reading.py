@@ -71,11 +71,15 @@ class EntryOut(BaseModel):
 
 
 class MatchOut(BaseModel):
-    """A rule said yes to an article. `lost`: it does not match any more since it was edited."""
+    """A rule said yes to an article, in that `version` of the rule.
+
+    `lost`: it does not match any more since it was edited.
+    """
 
     id: str
     seq: int
     rule: str
+    version: str
     entry: EntryOut
     because: tuple[PlaceOut, ...]
     matched: datetime
@@ -164,6 +168,7 @@ def _match(match: Published, catalogue: Catalogue) -> MatchOut:
         id=match.id,
         seq=match.seq,
         rule=match.rule,
+        version=match.version,
         entry=EntryOut(
             id=match.entry_id,
             url=entry.url,

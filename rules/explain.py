@@ -24,8 +24,27 @@ class Explained:
 
 
 def explain(rule: Rule, entry: Entry) -> Explained:
-    """Return the tree of *rule* with what held for *entry* and what did not."""
-    return _explained(rule.tree, Page(entry))
+    """Return the tree of *rule* with what held for *entry* and what did not.
+
+    Where the rule asks of some sources alone, they are the first branch.
+    """
+    verdict = _explained(rule.tree, Page(entry))
+    if rule.only is None and not rule.except_:
+        return verdict
+    sources = Explained(
+        label=_sources(rule),
+        held=rule.asks_of(entry.source),
+        note=f"the article is of `{entry.source}`" if entry.source else "the article is of none",
+    )
+    held = sources.held and verdict.held
+    return Explained(
+        label="AND", held=held, because=verdict.because if held else (), children=(sources, verdict)
+    )
+
+
+def _sources(rule: Rule) -> str:
+    kinds = (("only", rule.only or ()), ("except", rule.except_))
+    return "sources: " + ", ".join(f"{kind} {', '.join(names)}" for kind, names in kinds if names)
 
 
 def _explained(node: Node, page: Page) -> Explained:

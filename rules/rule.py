@@ -70,6 +70,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the file that the rule stands in, as messages show it."""
         return self.places.file if self.places else ""
 
+    def asks_of(self, source: str) -> bool:
+        """Tell whether the rule asks about entries of *source*."""
+        return (self.only is None or source in self.only) and source not in self.except_
+
     @cached_property
     def version(self) -> str:
         """Return a short hash of what decides: the query in its canonical form, and the sources."""

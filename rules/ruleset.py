@@ -50,7 +50,7 @@ class RuleSet:
 
 def _judged(rule: Rule, entry: Entry, page: Page) -> tuple[Match, ...]:
     """Return the match of *rule*, if it holds; a rule of nothing but NOT convinces nobody."""
-    if (rule.only is not None and entry.source not in rule.only) or entry.source in rule.except_:
+    if not rule.asks_of(entry.source):
         return ()
     hits = judge(rule.tree, page)
     return (Match(rule=rule.id, version=rule.version, because=page.because(hits)),) if hits else ()

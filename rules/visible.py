@@ -53,18 +53,23 @@ _INLINE = frozenset(
         "kbd",
         "label",
         "mark",
+        "nobr",
+        "noscript",
         "q",
         "rp",
         "rt",
         "ruby",
         "s",
         "samp",
+        "script",
         "small",
         "span",
         "strike",
         "strong",
+        "style",
         "sub",
         "sup",
+        "template",
         "time",
         "tt",
         "u",
@@ -72,6 +77,8 @@ _INLINE = frozenset(
         "wbr",
     ]
 )
+"""What leaves a word in one piece: inline elements, and those that show nothing where they stand."""
+
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _MARKUP = re.compile(r"<(?:/?[a-zA-Z][^<>]*|!--.*?--)>", re.DOTALL)
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")

@@ -9,7 +9,7 @@ import pytest
 
 from rules import Entry, RuleSet
 from rules.files import read_rules
-from rules.language import parse_query
+from rules.language import QueryError, parse_query
 from rules.rule import Rule
 from tests.desks import SECRET
 from tests.journeys.running import tocsin
@@ -17,55 +17,108 @@ from watcher.settings import read_settings
 
 ROOT = Path(__file__).parent.parent
 LANGUAGE = (ROOT / "rules" / "README.md").read_text("utf-8")
-EXAMPLES = re.findall(r"^\| (`.+?`(?: or `.+?`)*) \| ", LANGUAGE, re.MULTILINE)
-QUERIES = [query for cell in EXAMPLES for query in re.findall(r"`(.+?)`", cell)][:22]
+BY_EXAMPLE = LANGUAGE.partition("## The language by example")[2].partition("\n## ")[0]
+ELSEWHERE = LANGUAGE.partition("## When you come from elsewhere")[2].partition("\n## ")[0]
+LISTS = {"strike": parse_query("paro OR huelga")}
+
+FINDS: dict[str, tuple[list[str | dict[str, str]], list[str | dict[str, str]]]] = {
+    "extorsion": (["extorsión", "EXTORSIÓN", "extor\u00adsión"], ["sextorsión"]),
+    "extors*": (["extorsionador"], ["distorsión"]),
+    '"paro nacional"': (["paro\nnacional"], ["paro más nacional"]),
+    "paro huelga": (["huelga y paro"], ["huelga"]),
+    "paro AND huelga": (["huelga y paro"], ["huelga"]),
+    "paro OR huelga": (["huelga", "paro"], ["amparo"]),
+    "paro NOT cardiaco": (["un paro"], ["paro cardíaco"]),
+    "(paro OR huelga) AND lima": (["Huelga en Lima"], ["Huelga en Cusco", "Lima"]),
+    '"paro transportistas"~5': (
+        ["paro a b c d e transportistas", "transportistas en paro"],
+        ["paro a b c d e f transportistas"],
+    ),
+    "((paro OR huelga) NEAR/8 transport*)": (
+        ["huelga a b c d e f g transportistas", "transporte en paro"],
+        ["huelga a b c d e f g h transportistas"],
+    ),
+    "(paro ONEAR/3 lima)": (["paro en Lima"], ["Lima en paro"]),
+    "forms(es):extorsión": (
+        ["extorsiones", "extorsionaban", "extorsionador", "extorsivo"],
+        ["distorsión", "sextorsión"],
+    ),
+    "forms(en,-extortionate):extort": (["extorted", "extorting"], ["extortionate"]),
+    "law:32108": (
+        ["Ley 32108", "Ley N.° 32.108", "Law No. 32,108", "loi n° 32 108", "leyes 32107 y 32108"],
+        ["ley 132108", "Exp. 32108-2024"],
+    ),
+    "decree:1731": (
+        ["Decreto Legislativo N.° 1731", "D. Leg. 1731", "Decreto Supremo 1731-2024-PCM"],
+        ["Ley 1731"],
+    ),
+    "bill:5981": (["Proyecto de Ley 5981/2023-CR"], ["Ley 5981"]),
+    "exact:APEC": (["APEC"], ["Apec"]),
+    "words:strike": (["huelga", "paro"], ["strike"]),
+    "count(extorsion) >= 3": (["extorsión " * 3], ["extorsión " * 2]),
+    "/ley(es)? pro.?crimen/": (["La LEY pro crimen", "leyes procrimen"], ["ley del crimen"]),
+    "title:extorsion": ([{"title": "La extorsión"}], ["la extorsión"]),
+    "lang:es source:rpp tag:peru": (
+        [{"lang": "es", "source": "rpp", "tag": "peru"}],
+        [{"lang": "pt", "source": "rpp", "tag": "peru"}, {"lang": "es", "source": "rpp"}],
+    ),
+}
+"""What each query of the table finds, and what it does not."""
 
 
-def holds(query: str, text: str, **fields: str) -> bool:
-    rule = Rule(id="r", title="r", query=query, tree=parse_query(query))
-    return bool(RuleSet([rule]).match(Entry(key="1", text=text, **fields)))
+def queries_of(table: str, column: int) -> list[str]:
+    """Return what stands as code in that column of a table, its bars without their backslash."""
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines() if row[:1] == "|"]
+    found = (re.findall(r"`(.+?)`", row[column]) for row in rows if len(row) > column)
+    return [query.replace(r"\|", "|") for queries in found for query in queries]
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_every_query_of_the_language_by_example_can_be_read(query: str) -> None:
-    assert parse_query(query, words={"strike": parse_query("paro OR huelga")})
+def holds(query: str, example: str | dict[str, str]) -> bool:
+    fields = {"text": example} if isinstance(example, str) else dict(example)
+    tags = tuple(filter(None, [fields.pop("tag", "")]))
+    rule = Rule(id="r", title="r", query=query, tree=parse_query(query, words=LISTS))
+    return bool(RuleSet([rule]).match(Entry(key="1", tags=tags, **fields)))
 
 
-@pytest.mark.parametrize(
-    ("query", "found", "not_found"),
-    [
-        ("extorsion", ["extorsión", "EXTORSIÓN", "extor\u00adsión"], ["sextorsión"]),
-        ("extors*", ["extorsionador"], ["distorsión"]),
-        ('"paro nacional"', ["paro\nnacional"], ["paro más nacional"]),
-        ("paro huelga", ["huelga y paro"], ["huelga"]),
-        ("paro NOT cardiaco", ["un paro"], ["paro cardíaco"]),
-        (
-            '"paro transportistas"~5',
-            ["paro a b c d e transportistas", "transportistas en paro"],
-            ["paro a b c d e f transportistas"],
-        ),
-        (
-            "((paro OR huelga) NEAR/8 transport*)",
-            ["huelga a b c d e f g transportistas"],
-            ["huelga a b c d e f g h transportistas"],
-        ),
-        ("(paro ONEAR/3 lima)", ["paro en Lima"], ["Lima en paro"]),
-        (
-            "law:32108",
-            ["Ley N.° 32.108", "Law No. 32,108", "loi n° 32 108", "leyes 32107 y 32108"],
-            ["ley 132108", "Exp. 32108-2024"],
-        ),
-        ("decree:1731", ["D. Leg. 1731", "Decreto Supremo 1731-2024-PCM"], ["Ley 1731"]),
-        ("exact:APEC", ["APEC"], ["Apec"]),
-        ("count(extorsion) >= 3", ["extorsión " * 3], ["extorsión " * 2]),
-        ("/ley(es)? pro.?crimen/", ["La LEY pro crimen", "leyes procrimen"], ["ley del crimen"]),
-    ],
-)
-def test_the_language_by_example_finds_what_it_says(
-    query: str, found: list[str], not_found: list[str]
-) -> None:
-    assert [text for text in found if not holds(query, text)] == []
-    assert [text for text in not_found if holds(query, text)] == []
+def test_every_query_of_the_language_by_example_is_tried() -> None:
+    assert queries_of(BY_EXAMPLE, 0) == list(FINDS)
+
+
+@pytest.mark.parametrize("query", FINDS)
+def test_the_language_by_example_finds_what_it_says(query: str) -> None:
+    found, not_found = FINDS[query]
+    assert [example for example in found if not holds(query, example)] == []
+    assert [example for example in not_found if holds(query, example)] == []
+
+
+@pytest.mark.parametrize("query", ["extorsion", "extors*", "forms(es):extorsión", "law:32108"])
+def test_the_words_that_the_table_names_are_found_or_not_as_it_says(query: str) -> None:
+    (row,) = (row for row in BY_EXAMPLE.splitlines() if row.startswith(f"| `{query}` |"))
+    said = row.split(" | ")[1].strip("| ").partition(". `")[0].replace(" (soft hyphen)", "")
+    found, _, not_found = said.rpartition(": ")[2].partition("; ")
+    for text in re.split(r",(?: |$)", found):
+        assert holds(query, text), text
+    for text in filter(None, re.split(r" or |not |never ", not_found)):
+        assert not holds(query, text), text
+
+
+def test_what_people_bring_from_elsewhere_is_taken_or_refused_with_a_hint() -> None:
+    refused = {"a near/5 b", "-word", "a | b", "intitle:", "exto?sion", "site:rpp.pe"}
+    for row in ELSEWHERE.splitlines():
+        for query in queries_of(row, 0):
+            if query in refused:
+                with pytest.raises(QueryError) as error:
+                    parse_query(f"paro {query}" + "paro" * query.endswith(":"))
+                assert error.value.hint
+                refused.discard(query)
+            else:
+                assert parse_query(query + "paro" * query.endswith(":"))
+        for query in queries_of(row, 1):
+            if query != "*":
+                assert parse_query(
+                    query.replace("NOT word", "a NOT word") + "a" * query.endswith(":")
+                )
+    assert refused == set()
 
 
 def test_the_rule_of_the_readme_is_a_rule() -> None:

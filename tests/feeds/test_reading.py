@@ -58,6 +58,7 @@ def test_a_match_says_why(desk: Desk) -> None:
     (place,) = match["because"]
     assert (place["term"], place["quote"]) == ("law:32108", "Law 32108")
     assert place["context"] == "They want to scrap Law 32108 now."
+    assert (match["rule"], match["version"]) == ("law-32108", "v1")
     assert match["page"] == f"{BASE}/matches/{match['id']}"
     assert desk.client.get(f"/api/v1/matches/{match['id']}").json() == match
 

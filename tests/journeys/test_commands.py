@@ -207,18 +207,30 @@ def test_an_edit_is_tried_on_the_store_before_it_is_trusted(desk: Path) -> None:
 def test_examples_are_run_for_people_and_for_ci(desk: Path, tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(
         "version: 1\nrules:\n  - id: one\n    query: paro\n    tests:\n"
-        '      match: ["huelga"]\n      todo: ["greve"]\n'
+        '      match: ["huelga", "huelga", "un paro\\ufffe"]\n      todo: ["greve", "el paro"]\n'
     )
     rules = ["--rules", str(tmp_path / "rules.yaml")]
     done = run(desk, "test", *rules, "--junit", str(tmp_path / "junit.xml"))
     assert done.returncode == 1
     assert "rules.yaml:6:15: R201 should match, but does not: 'huelga'" in done.stdout
-    assert "2 examples of 1 rules: 1 failed, 1 todo" in done.stdout
-    suite = ET.parse(tmp_path / "junit.xml").getroot()[0]
-    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "1")
+    assert "rules.yaml:7:23: R202 passes now and is a todo: 'el paro'" in done.stdout
+    assert "5 examples of 1 rules: 2 failed, 1 todo" in done.stdout
+    suites = ET.parse(tmp_path / "junit.xml").getroot()
+    for counted in (suites, suites[0]):
+        counts = (counted.get("tests"), counted.get("failures"), counted.get("skipped"))
+        assert counts == ("5", "2", "1")
+    cases = {case.get("name"): [inner.tag for inner in case] for case in suites[0]}
+    assert cases == {
+        "matches: huelga": ["failure"],
+        "matches: huelga (2)": ["failure"],
+        "matches: un paro\ufffd": [],
+        "matches: greve": ["skipped"],
+        "matches: el paro": ["system-out"],
+    }
     github = run(desk, "test", *rules, "--github").stdout
     assert github.startswith("::error file=")
-    assert ",line=6,col=15,title=R201::should match" in github
+    assert ",line=6,col=15,title=R201::should match, but does not: 'huelga'%0Amend" in github
+    assert "::notice file=" in github
     assert json.loads(run(desk, "test", "--json").stdout)["ok"] is True
 
 

@@ -73,3 +73,12 @@ def test_two_files_with_one_id_are_told_apart_again_when_one_is_gone() -> None:
     alone = both.reload({"b.yaml": file("extors*")})
     assert alone.problems == ()
     assert alone.rules.rules["one"].query == "extors*"
+
+
+def test_an_example_of_a_source_is_asked_of_that_source() -> None:
+    text = file("extorsion").replace(b"    tests:", b"    sources: {except: [ojo]}\n    tests:")
+    of_source = b'"la extorsi\xc3\xb3n", {text: "la extorsi\xc3\xb3n", source: %s}'
+    for source, passes in ((b"rpp", True), (b"ojo", False)):
+        data = text.replace(b'"la extorsi\xc3\xb3n"', of_source % source, 1)
+        (rule,) = read_rules("a.yaml", data)
+        assert (failures(rule) == ()) == passes

@@ -7,6 +7,25 @@ import pytest
 from rules.visible import visible_text
 
 
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("extor<b>si</b><wbr>ón", "extorsión"),
+        ("extor<script>x</script><style>y</style><template>z</template>sión", "extorsión"),
+        ("extor<!-- - --><span hidden>x</span>sión", "extorsión"),
+        ("extor<div>sión</div>", "extor\nsión"),
+        ("extor<br>sión<hr>y", "extor\nsión\ny"),
+        ("<li>extor</li><li>sión</li>", "extor\nsión"),
+        ("<table><tr><td>extor</td><td>sión</td></table>", "extor\nsión"),
+        ("a<nav>x</nav>b<aside>x</aside>c", "a\nb\nc"),
+        ("extor&shy;sión &amp;amp; extorsi&amp;#243;n", "extor\u00adsión & extorsión"),
+        ("<a href='/x' title='y'>Ley&nbsp;&#128512;</a><img alt='z'>", "Ley 😀"),
+    ],
+)
+def test_blocks_separate_words_and_nothing_else_does(markup: str, text: str) -> None:
+    assert visible_text(markup) == text
+
+
 def test_only_visible_content_is_left() -> None:
     page = (
         "<p>extor<b>sión</b><script>x</script></p><nav>menu</nav><footer>f</footer>"

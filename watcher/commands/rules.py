@@ -28,7 +28,13 @@ from watcher.parse.fields import iso_instant
 
 
 def match(desk: Path | None, files: list[Path], where: Path | None) -> None:
-    """Write one line of JSON for each article; exit 1 when one could not be read."""
+    """Write one line of JSON for each article; exit 1 when one could not be read.
+
+    A file that is not there is a slip of the pen: nothing is matched, exit 2.
+    """
+    for file in files:
+        if not file.exists():
+            raise UsageError(f"there is no file {file}")
     rules = rules_at(desk, where)
     bad = 0
     for item in progress(_articles(files), "matching"):
@@ -78,6 +84,7 @@ def _write_asked(rule: Rule, *, json: bool) -> None:
         write_json({"rule": rule.id, "version": rule.version, "query": query, "forms": spelt})
         return
     out().print(f"[bold]{escape(rule.id)}[/]: {escape(rule.title)}")
+    out().print(f"version {rule.version}", style="dim")
     out().print(print_query(rule.tree), markup=False)
     for term, words in spelt.items():
         out().print(f"\n{escape(term)} stands for {len(words)} words:")
