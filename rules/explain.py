@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from rules.entry import Entry
 from rules.match import Because
 from rules.page import Page
 from rules.plain import judge, nearest
-from rules.query import And, Count, Near, Node, Not, Or, print_query
+from rules.query import And, Count, Near, Node, Not, Or, Term, print_query
 from rules.rule import Rule
+
+_ANYWHERE = 9_999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,8 @@ def _explained(node: Node, page: Page) -> Explained:
             children, note = (left, right), _nearest(node, page)
         case Count(term, least):
             note = f"{len(page.hits(term))} of {least}"
+        case Term(kind="window" | "phrase") if hits is None:
+            note = _apart(node, page)
         case _:
             pass
     return Explained(
@@ -74,6 +80,22 @@ def _explained(node: Node, page: Page) -> Explained:
 
 
 def _nearest(node: Near, page: Page) -> str:
-    """Return how far apart the two sides are at their nearest, in words."""
-    apart = nearest(node, page)
-    return f"distance {apart}, allowed {node.distance}" if apart else ""
+    """Return how far apart the two sides are at their nearest, or why they never meet."""
+    if apart := nearest(node, page):
+        return f"distance {apart}, allowed {node.distance}"
+    if judge(node.left, page) is None or judge(node.right, page) is None:
+        return ""
+    other = nearest(Near(node.left, node.right, node.distance), page)
+    return f"distance {other}, but in the other order" if other else "not in the same field"
+
+
+def _apart(term: Term, page: Page) -> str:
+    """Return how many others stand among the words of *term* at their nearest, if all stand there."""
+    windows = page.hits(replace(term, kind="window", slop=_ANYWHERE))
+    fewest = min((page.folded(hit[0]).count(*page.span(hit)) for hit in windows), default=None)
+    if fewest is None:
+        return ""
+    others = fewest - len(term.words)
+    if term.kind == "window":
+        return f"{others} others among them, allowed {term.slop}"
+    return f"{others} others among its words" if others else "its words in another order"

@@ -204,6 +204,55 @@ def test_an_edit_is_tried_on_the_store_before_it_is_trusted(desk: Path) -> None:
         assert run(desk, "backtest", *bad).returncode == 2
 
 
+MISTAKES = """version: 1
+rules:
+  - id: Two Words
+    query: (paro AND huelga
+  - id: three
+    querry: paro
+  - id: four
+    query: paro near/5 huelga
+  - id: five
+    query: |
+      paro OR
+      tilte:huelga
+  - id: six
+    query: /(?=a)b/
+  - id: seven
+    query: words:gud
+  - id: four
+    query: paro -huelga
+  - id: eight
+    query: paro
+    copies: loud
+    notify: [nobody]
+    tests: {match: ["un amparo"]}
+"""
+
+
+def test_a_file_of_mistakes_is_told_of_whole_in_one_run(desk: Path) -> None:
+    (desk / "rules" / "bad.yaml").write_text(MISTAKES, "utf-8")
+    done = run(desk, "check", "--json")
+    told = json.loads(done.stdout)["problems"]
+    assert done.returncode == 1
+    assert [(one["line"], one["column"], one["code"]) for one in told] == [
+        (3, 9, "R103"),
+        (4, 12, "Q103"),
+        (5, 5, "R106"),
+        (6, 5, "R110"),
+        (8, 17, "Q107"),
+        (12, 7, "Q109"),
+        (14, 12, "Q113"),
+        (16, 12, "Q117"),
+        (17, 9, "R104"),
+        (18, 17, "Q105"),
+        (21, 13, "R114"),
+        (22, 14, "D101"),
+        (23, 21, "R201"),
+    ]
+    assert all(one["hint"] and one["file"].endswith("bad.yaml") for one in told)
+
+
 def test_examples_are_run_for_people_and_for_ci(desk: Path, tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(
         "version: 1\nrules:\n  - id: one\n    query: paro\n    tests:\n"

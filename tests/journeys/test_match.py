@@ -47,6 +47,8 @@ def test_quotes_of_files_are_cut_out_of_what_stands_in_them(tmp_path: Path) -> N
     texts = {
         "one.txt": "😀 La EXTORSIO\u0301N",
         "two.txt": "\r\n Ley N.° 32.108 \U0001d54f\r\n\r\nextor\u00adsión\r\n",
+        "page.html": "<title>Hoy</title><nav>extorsión</nav><p>😀 extor<b>si&oacute;n</b></p>"
+        "<p>y extorsi&amp;oacute;n<script>extorsión</script></p>",
         "three.md": "# La Ley 32108\n\n*extorsión*, [leyes](http://x.example/extorsion)\n",
     }
     for name, text in texts.items():
@@ -55,6 +57,7 @@ def test_quotes_of_files_are_cut_out_of_what_stands_in_them(tmp_path: Path) -> N
     answers = {line["id"]: line for line in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 0
     assert answers.keys() == texts.keys()
+    texts["page.html"] = "😀 extorsión\ny extorsión"
     for name, text in texts.items():
         places = [place for found in answers[name]["matches"] for place in found["because"]]
         in_text = [place for place in places if place["field"] == "text"]

@@ -9,14 +9,29 @@ from rules.explain import explain
 from rules.language import parse_query
 
 
-def test_a_failed_near_tells_its_nearest_miss() -> None:
-    query = "extors* AND (cupos NEAR/2 bus)"
-    rule = Rule(id="r", title="R", query=query, tree=parse_query(query))
-    verdict = explain(rule, Entry(key="1", text="extorsion y cupos en cada gran bus"))
-    word, near = verdict.children
-    assert (verdict.held, word.held, near.held) == (False, True, False)
+@pytest.mark.parametrize(
+    ("query", "note"),
+    [
+        ("(cupos NEAR/2 bus)", "distance 4, allowed 2"),
+        ("(bus ONEAR/9 cupos)", "distance 4, but in the other order"),
+        ("(extorsion NEAR/9 banda)", "not in the same field"),
+        ("(extorsion NEAR/9 sicarios)", ""),
+        ('"cupos bus"~2', "3 others among them, allowed 2"),
+        ('"cupos bus"', "3 others among its words"),
+        ('"cupos y"', "its words in another order"),
+        ('"cupos sicarios"', ""),
+        ("count(cupos) >= 2", "1 of 2"),
+    ],
+)
+def test_what_fails_tells_its_nearest_miss(query: str, note: str) -> None:
+    whole = f"extors* AND {query}"
+    rule = Rule(id="r", title="R", query=whole, tree=parse_query(whole))
+    entry = Entry(key="1", title="Cae una banda", text="extorsion y cupos en cada gran bus")
+    verdict = explain(rule, entry)
+    word, failed = verdict.children
+    assert (verdict.held, word.held, failed.held) == (False, True, False)
     assert [place.quote for place in word.because] == ["extorsion"]
-    assert near.note == "distance 4, allowed 2"
+    assert failed.note == note
 
 
 @pytest.mark.parametrize(
