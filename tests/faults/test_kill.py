@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ from store.database import Database
 from tests.desks import SECRET, write_desk
 from tests.faults.crashing import DIGEST_STEPS, STEPS, STORY_STEPS
 from tests.feeds.servers import Answer, Receiver, serving
-from tests.journeys.running import eventually, started, tocsin
+from tests.journeys.running import eventually, ran, started, tocsin
 
 ARTICLES = 4
 
@@ -97,9 +95,8 @@ def test_a_poll_that_dies_at_any_step_is_made_good_by_the_next(
         for number in range(ARTICLES):
             write_article(folder, number)
         poll = ["--desk", str(folder), "poll", "--source", "articles"]
-        crash = [sys.executable, "-m", "tests.faults.crashing", step, str(times), *poll]
-        dead = subprocess.run(crash, capture_output=True, timeout=60, check=False)
-        assert dead.returncode == 137, dead.stderr.decode()
+        dead = ran("tests.faults.crashing", step, str(times), *poll, cwd=tmp_path)
+        assert dead.returncode == 137, dead.stderr
         assert tocsin(*poll, cwd=tmp_path).returncode == 0
         assert_whole(folder, receiver, ARTICLES)
 
@@ -149,9 +146,8 @@ def test_a_desk_that_dies_while_it_makes_a_digest_neither_loses_nor_doubles(
 
         # when it dies over the digest of the rest
         eventually(lambda: time.time() > _closes(folder))
-        crash = [sys.executable, "-m", "tests.faults.crashing", step, "1", *poll]
-        dead = subprocess.run(crash, capture_output=True, timeout=60, check=False)
-        assert dead.returncode == 137, dead.stderr.decode()
+        dead = ran("tests.faults.crashing", step, "1", *poll, cwd=tmp_path)
+        assert dead.returncode == 137, dead.stderr
         assert tocsin(*poll, cwd=tmp_path).returncode == 0
 
     # then one digest with one body tells of all of them
@@ -182,9 +178,8 @@ def test_a_desk_that_dies_while_a_copy_joins_tells_its_story_once(
         assert tocsin(*poll, "articles", cwd=tmp_path).returncode == 0
 
         # when the desk dies over the copy, and is started again
-        crash = [sys.executable, "-m", "tests.faults.crashing", step, "1", *poll, "other"]
-        dead = subprocess.run(crash, capture_output=True, timeout=60, check=False)
-        assert dead.returncode == 137, dead.stderr.decode()
+        dead = ran("tests.faults.crashing", step, "1", *poll, "other", cwd=tmp_path)
+        assert dead.returncode == 137, dead.stderr
         assert tocsin(*poll, "other", cwd=tmp_path).returncode == 0
 
     # then there is one alert, and one entry with both

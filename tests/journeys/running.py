@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -14,7 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import urlopen
 
@@ -43,18 +47,53 @@ def node(script: str) -> list[str]:
 def tocsin(
     *arguments: str, cwd: Path, given: str = "", environ: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Return how a command of tocsin went."""
-    return subprocess.run(
-        [*TOCSIN, *arguments],
-        input=given,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        cwd=cwd,
-        env={**os.environ, **(environ or {})},
-        timeout=PATIENCE,
-        check=False,
-    )
+    """Return how a command of tocsin went, in a process of its own."""
+    return ran("watcher.cli", *arguments, cwd=cwd, given=given, environ=environ)
+
+
+def ran(
+    module: str,
+    *arguments: str,
+    cwd: Path,
+    given: str = "",
+    environ: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Return how the `main` of *module* went, in a process of its own."""
+    with TemporaryDirectory() as folder:
+        files = {name: Path(folder) / name for name in ("input", "output", "errors")}
+        for file in files.values():
+            file.write_text(given if file.name == "input" else "", "utf-8", newline="")
+        asked = {
+            "module": module,
+            "arguments": arguments,
+            "cwd": str(cwd),
+            "environ": {**os.environ, **(environ or {})},
+            **{name: str(file) for name, file in files.items()},
+        }
+        process = _ready()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        readable, _, _ = select.select([process.stdout], [], [], PATIENCE)
+        if not readable:
+            process.kill()
+            _ready.cache_clear()
+            raise subprocess.TimeoutExpired(arguments, PATIENCE)
+        code = int(process.stdout.readline())
+        output, errors = (files[name].read_bytes().decode() for name in ("output", "errors"))
+        return subprocess.CompletedProcess(arguments, code, output, errors)
+
+
+@cache
+def _ready() -> subprocess.Popen[str]:
+    """Return this worker's process that forks for each command; it ends with its input."""
+    command = [sys.executable, "-m", "tests.journeys.ready"]
+    root = Path(__file__).parents[2]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=root, text=True, **pipes)
+    atexit.register(process.kill)
+    return process
 
 
 def eventually(true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
