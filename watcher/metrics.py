@@ -6,6 +6,7 @@ What happens is counted as it happens; what stands in the store is read when som
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from prometheus_client import (
@@ -95,22 +96,15 @@ class Metrics:
         return sending
 
 
+@dataclass(frozen=True, eq=False)
 class _Standing(Collector):
     """What stands in the store and in the desk at the moment when somebody asks."""
 
-    def __init__(
-        self,
-        database: Database,
-        desk: Callable[[], DeskState],
-        clock: Callable[[], datetime],
-        silence: Callable[[], timedelta],
-        killed: Callable[[], int],
-    ) -> None:
-        self._database = database
-        self._desk = desk
-        self._clock = clock
-        self._silence = silence
-        self._killed = killed
+    database: Database
+    desk: Callable[[], DeskState]
+    clock: Callable[[], datetime]
+    silence: Callable[[], timedelta]
+    killed: Callable[[], int]
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: the store is not asked when this is registered."""
@@ -118,34 +112,34 @@ class _Standing(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
-        now, desk = self._clock(), self._desk()
-        backlog = self._database.backlog(now)
+        now, desk = self.clock(), self.desk()
+        backlog = self.database.backlog(now)
         yield self._sources()
         yield self._matches(desk)
         yield _by("delivery_backlog", "Deliveries that are owed", "state", backlog.states.items())
         waited = (now - backlog.oldest).total_seconds() if backlog.oldest else 0
         yield _gauge("delivery_oldest_due_seconds", "How late the latest delivery is", waited)
-        disabled = [(one.name, bool(one.disabled)) for one in self._database.endpoints()]
+        disabled = [(one.name, bool(one.disabled)) for one in self.database.endpoints()]
         yield _by("endpoint_disabled", "1 where nothing is sent", "endpoint", disabled)
         is_well = not desk.catalogue.problems
         yield _gauge("rules_load_ok", "0 where an edit of the desk is refused", is_well)
-        yield _gauge("tick_age_seconds", "Since the last beat", self._silence().total_seconds())
+        yield _gauge("tick_age_seconds", "Since the last beat", self.silence().total_seconds())
         yield _gauge("engine_stalled_jobs", "Claims whose lease has run out", backlog.stalled)
         killed = CounterMetricFamily("parse_killed", "Documents that were given up")
-        killed.add_metric([], self._killed())
+        killed.add_metric([], self.killed())
         yield killed
 
     def _sources(self) -> Metric:
         read = [
             (one.name, one.succeeded_at.timestamp())
-            for one in self._database.sources()
+            for one in self.database.sources()
             if one.succeeded_at and one.spec.enabled
         ]
         return _by("source_last_success_timestamp", "When a source was read last", "source", read)
 
     def _matches(self, desk: DeskState) -> Metric:
         found = CounterMetricFamily("match", "Matches that everybody may see", labels=["rule"])
-        counts = self._database.match_counts()
+        counts = self.database.match_counts()
         for rule in desk.catalogue.rules:
             found.add_metric([rule], counts[rule][0] if rule in counts else 0)
         return found

@@ -6,6 +6,7 @@ They read the settings alone: a rule that is broken keeps nobody from a backup.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 from rich.markup import escape
@@ -23,11 +24,8 @@ def _store_url(given: Path | None) -> str:
 
 def migrate(given: Path | None, *, json: bool) -> None:
     """Bring the store's tables up to date, and write what that changed."""
-    database = Database.open(_store_url(given))
-    try:
+    with closing(Database.open(_store_url(given))) as database:
         done = database.migrated
-    finally:
-        database.close()
     before, after = (done.before, done.after) if done else (None, None)
     kept = done.kept if done else None
     if json:
@@ -63,11 +61,8 @@ def restore(given: Path | None, file: Path, *, json: bool) -> None:
 
 def export(given: Path | None, file: Path, *, json: bool) -> None:
     """Write the whole store as JSON Lines to a new file."""
-    database = Database.open(_store_url(given))
-    try:
+    with closing(Database.open(_store_url(given))) as database:
         count = database.export(file)
-    finally:
-        database.close()
     if json:
         write_json({"file": file, "rows": count})
     else:
@@ -76,11 +71,8 @@ def export(given: Path | None, file: Path, *, json: bool) -> None:
 
 def take_in(given: Path | None, file: Path, *, json: bool) -> None:
     """Take the rows of an export into an empty store."""
-    database = Database.open(_store_url(given))
-    try:
+    with closing(Database.open(_store_url(given))) as database:
         count = database.take_in(file)
-    finally:
-        database.close()
     if json:
         write_json({"file": file, "rows": count})
     else:
