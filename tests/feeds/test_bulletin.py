@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import get_args
@@ -20,14 +19,6 @@ from tests.builders import BASE, NOON, a_catalogue, a_source
 from tests.feeds.test_web import Desk
 
 HOSTILE = "no <b>answer</b> \x00\ud800"
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    yield made
-    made.client.close()
-    made.database.close()
 
 
 def an_event(kind: EventKind = "source.failing", **changed) -> Event:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,14 +67,6 @@ class Reader:
         await self.kiosk(scope, None, send)
         named = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
         return sent[0]["status"], named, sent[1]["body"]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    yield made
-    made.client.close()
-    made.database.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,14 +11,6 @@ from selectolax.lexbor import LexborHTMLParser
 from tests.builders import BASE, NOON, an_entry
 from tests.feeds.test_private import SECRET, Guarded
 from tests.feeds.test_web import Desk
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    yield made
-    made.client.close()
-    made.database.close()
 
 
 def test_feeds_and_rules_are_listed_with_their_counts(desk: Desk) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from feeds.catalogue import Catalogue
@@ -15,14 +12,6 @@ from rules import Entry, Problem
 from rules.rule import Example
 from tests.builders import NOON, a_catalogue, a_rule, an_entry
 from tests.feeds.test_web import Desk
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    yield made
-    made.client.close()
-    made.database.close()
 
 
 def with_examples() -> Catalogue:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
@@ -74,14 +73,6 @@ class Desk:
         )
         self.database.commit(poll)
         return self.database.published(["law-32108"], 1)[0].id
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    yield made
-    made.client.close()
-    made.database.close()
 
 
 @pytest.mark.parametrize("ending", ["rss", "atom", "json"])
