@@ -63,8 +63,8 @@ class Kiosk:
         found = self._shelf.at_hand(catalogue, path, wished)
         if found is not None:
             return found
-        if (hasty := self._shelf.in_haste(catalogue, path, wished)) is not None:
-            document, is_due = hasty
+        if (last := self._shelf.in_demand(catalogue, path, wished)) is not None:
+            document, is_due = last
             if is_due and (path, wished) not in self._asked:
                 self._begun(catalogue, path, wished)
             return document

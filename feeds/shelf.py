@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,10 +44,10 @@ def topics(catalogue: Catalogue) -> Mapping[str, tuple[str, ...]]:
 _TRUSTED = 0.25
 """Seconds for which what other processes write may go unseen."""
 
-_IN_HASTE = 8
-_HASTE = 1.0
+_MANY = 50
+_MOMENT = 1.0
 _BETWEEN = 0.1
-"""A document that was rendered eight times within a second is in haste: while the next rendering
+"""A document that was asked for fifty times within a second is in demand: while the next rendering
 is made, a tenth of a second after the last at the earliest, the last one is good enough."""
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -60,14 +60,15 @@ _FOR_EVER = "max-age=31536000, immutable"
 class _Kept:
     """A document, and what it was rendered from: *total* is the store's version, *state* its own.
 
-    *made* are the instants of its last renderings.
+    *made* is when that was, *asked* when it or one before it was asked for.
     """
 
     catalogue: Catalogue
     total: object
     state: object
     document: Document
-    made: tuple[float, ...]
+    made: float
+    asked: deque[float]
 
 
 class Shelf:
@@ -90,25 +91,27 @@ class Shelf:
         kept = self._kept.get((path, wished))
         if kept is None or kept.catalogue is not catalogue:
             return None
+        now = time.monotonic()
+        kept.asked.append(now)
         commits, total, at = self._seen
-        is_known = commits == self._database.commits and time.monotonic() - at < _TRUSTED
+        is_known = commits == self._database.commits and now - at < _TRUSTED
         return kept.document if is_known and kept.total == total else None
 
-    def in_haste(
+    def in_demand(
         self, catalogue: Catalogue, path: str, wished: str
     ) -> tuple[Document, bool] | None:
-        """Return the last state of a document that changes several times a second, else None.
+        """Return the last state of a document that many ask for at the moment, else None.
 
         The second tells whether it is to be rendered again: readers need not wait for that, nor
         need it be done more than ten times a second.
         """
         kept = self._kept.get((path, wished))
-        if kept is None or kept.catalogue is not catalogue or len(kept.made) < _IN_HASTE:
+        if kept is None or kept.catalogue is not catalogue or len(kept.asked) < _MANY:
             return None
         now = time.monotonic()
-        if now - kept.made[0] > _HASTE:
+        if now - kept.asked[0] > _MOMENT:
             return None
-        return kept.document, now - kept.made[-1] > _BETWEEN
+        return kept.document, now - kept.made > _BETWEEN
 
     def document(self, catalogue: Catalogue, path: str, wished: str = "") -> Document | None:
         """Return the document at *path* as the store has it now; None where there is none."""
@@ -125,10 +128,8 @@ class Shelf:
             return kept.document
         found = self._made(catalogue, path, wished, kept)
         if found:
-            made = kept.made if kept else ()
-            if kept is None or found[1] is not kept.document:
-                made = (*made, at)[-_IN_HASTE:]
-            self._keep((path, wished), _Kept(catalogue, total, *found, made))
+            asked = kept.asked if kept else deque([at], maxlen=_MANY)
+            self._keep((path, wished), _Kept(catalogue, total, *found, at, asked))
         return found[1] if found else None
 
     def _made(

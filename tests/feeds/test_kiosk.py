@@ -123,18 +123,29 @@ async def test_what_another_process_commits_is_seen_soon(desk: Desk) -> None:
         other.database.close()
 
 
-async def test_a_feed_in_haste_shows_its_last_state_and_catches_up(
+async def test_who_asks_for_a_feed_in_demand_gets_its_last_state_while_it_is_rendered(
     desk: Desk, unhurried: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("feeds.shelf._HASTE", 60.0)
+    monkeypatch.setattr("feeds.shelf._MOMENT", 60.0)
     reader = Reader(desk)
-    for number in range(2, 11):
+    for _ in range(60):
         before = await reader.get()
-        desk.find(an_entry(str(number)), at=NOON + timedelta(minutes=number))
+    desk.find(an_entry("2"), at=NOON + timedelta(minutes=2))
     assert await reader.get() == before
     async with asyncio.timeout(20):
-        while b"Article 10" not in (await reader.get())[2]:
+        while b"Article 2" not in (await reader.get())[2]:
             await asyncio.sleep(0.01)
+
+
+async def test_a_feed_that_was_in_demand_a_while_ago_is_exact_again(
+    desk: Desk, unhurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(desk)
+    for _ in range(60):
+        await reader.get()
+    monkeypatch.setattr("feeds.shelf._MOMENT", 0.0)
+    desk.find(an_entry("2"), at=NOON + timedelta(minutes=2))
+    assert b"Article 2" in (await reader.get())[2]
 
 
 async def test_a_feed_stays_up_while_the_store_fails(
