@@ -12,7 +12,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import zip_longest
@@ -38,8 +38,6 @@ Kind = Literal[
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a host, best first; raises OSError where there is none."""
-
-WEB_PORTS = frozenset({80, 443})
 
 _PRIVATE: dict[IPv4Network | IPv6Network, str] = {
     IPv4Network("10.0.0.0/8"): "a private address",
@@ -174,10 +172,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     connecting to a bare address changes neither.
     """
 
-    def __init__(self, resolve: Resolve, *, allow_private: bool, ports: Container[int]) -> None:
+    def __init__(self, resolve: Resolve, *, allow_private: bool) -> None:
         self._resolve = resolve
         self._allow_private = allow_private
-        self._ports = ports
 
     async def connect_tcp(
         self,
@@ -190,12 +187,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         """Return a connection to the address of *host* that takes one first; or OutgoingError."""
         if not 0 < port < 65536:
             raise OutgoingError("address", f"{host} is refused: there is no port {port}")
-        if not self._allow_private and port not in self._ports:
-            raise OutgoingError(
-                "denied",
-                f"{host} is refused: port {port} is not one of the web's, 80 and 443"
-                " (allow_private permits any port)",
-            )
         addresses = await self._judged(host, port)
         failures: list[OSError] = []
         if len(addresses) > 1:

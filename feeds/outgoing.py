@@ -19,10 +19,12 @@ from functools import lru_cache
 import httpcore
 import httpx
 
-from feeds.guard import WEB_PORTS, GuardedBackend, Kind, OutgoingError, Resolve, SystemResolver
+from feeds.guard import GuardedBackend, Kind, OutgoingError, Resolve, SystemResolver
 from feeds.inflation import Inflation
 
 __all__ = ["Kind", "Outgoing", "OutgoingError", "Reply"]
+
+WEB_PORTS = frozenset({80, 443})
 
 LARGEST_BODY = 10 * 1024 * 1024
 LARGEST_ANSWER = 4096
@@ -135,24 +137,23 @@ class Outgoing:
         self._trusted = httpx.create_ssl_context()
         self._kept = kept
         self._backends = {
-            allow_private: GuardedBackend(
-                resolve or self._system, allow_private=allow_private, ports=ports
-            )
+            allow_private: GuardedBackend(resolve or self._system, allow_private=allow_private)
             for allow_private in (False, True)
         }
+        self._ports = ports
         self._transports: dict[tuple[bool, str], _Transport] = {}
 
-    def _transport(self, lane: str = "", *, allow_private: bool) -> _Transport:
-        """Return the connections of a lane.
+    def _way(self, written: str, lane: str = "", *, allow_private: bool) -> _Way:
+        """Return the connections of a lane, and the ports that they may be used for.
 
-        One to a private address must never serve a request that may not go there,
-        so that each kind has its own.
+        A connection to a private address must never serve a request that may not go
+        there, so that each kind has its own.
         """
         key = (allow_private, lane)
         if key not in self._transports:
             backend = self._backends[allow_private]
             self._transports[key] = _Transport(backend, self._trusted, self._kept)
-        return self._transports[key]
+        return _Way(self._transports[key], None if allow_private else self._ports, written)
 
     async def get(
         self,
@@ -163,19 +164,21 @@ class Outgoing:
         deadline: timedelta = GET_DEADLINE,
         max_redirects: int = 5,
         allow_private: bool = False,
+        written: str = "",
     ) -> Reply:
         """Return the answer of *url*, or of where it redirects to; raise OutgoingError.
 
         *cap* bounds the decoded body in bytes, *deadline* everything from the first
         name lookup to the last byte. Redirects keep to http and https, never go from
         https to http, and take no credentials to another origin. Each address on the
-        way passes the guard.
+        way passes the guard. *written* is the address that an operator wrote: its
+        port is open at its host, beside those of the web.
         """
         own = {"accept-encoding": "gzip, deflate", **self._own}
-        transport = self._transport(allow_private=allow_private)
+        way = self._way(written, allow_private=allow_private)
         async with _limited(deadline, url):
             sent = {"accept": "*/*", **_lower(headers or {})}
-            return await _followed(transport, url, sent, own, cap, max_redirects)
+            return await _followed(way, url, sent, own, cap, max_redirects)
 
     async def post(
         self,
@@ -187,19 +190,20 @@ class Outgoing:
         deadline: timedelta = POST_DEADLINE,
         allow_private: bool = False,
         lane: str = "",
+        written: str = "",
     ) -> Reply:
         """Return the answer of *url* to *body*; raise OutgoingError.
 
         A redirect is returned as it is. The answer's body is cut at *cap* bytes, and
         left out where it comes in an encoding that we did not ask for. What has the same
-        *lane* shares connections, and with no other.
+        *lane* shares connections, and with no other. *written* is as with `get`.
         """
         own = {"accept-encoding": "identity", **self._own}
-        transport = self._transport(lane, allow_private=allow_private)
+        way = self._way(written, lane, allow_private=allow_private)
         async with _limited(deadline, url):
             asked, credentials = _asked(url)
             sent = {"accept": "*/*", **_lower(headers), **credentials, **own}
-            async with _answered(transport, "POST", asked, sent, body) as response:
+            async with _answered(way, "POST", asked, sent, body) as response:
                 return _reply(response, asked, await _start_of_body(response, cap))
 
     async def aclose(self) -> None:
@@ -250,6 +254,36 @@ class _Transport(httpx.AsyncBaseTransport):
         await self._pool.aclose()
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What one request goes through: connections, and the *ports* it may ask for; None for any.
+
+    A connection that is kept may have been opened for a request with other ports,
+    so that each request is looked at, and not each connection.
+    """
+
+    transport: _Transport
+    ports: Container[int] | None
+    written: str
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        port = _port(request.url)
+        if self.ports is not None and port not in self.ports and not self._is_written(request.url):
+            raise OutgoingError(
+                "denied",
+                f"{request.url.host} is refused: port {port} is not one of the web's, 80 and 443"
+                " (beside them, the port of an address that you wrote is open, at its own host;"
+                " allow_private permits any port)",
+            )
+        return await self.transport.handle_async_request(request)
+
+    def _is_written(self, url: httpx.URL) -> bool:
+        if not self.written:
+            return False
+        written, _ = _asked(self.written)
+        return (written.host, _port(written)) == (url.host, _port(url))
+
+
 class _Body(httpx.AsyncByteStream):
     def __init__(self, answer: httpcore.Response) -> None:
         self._answer = answer
@@ -274,7 +308,7 @@ async def _limited(deadline: timedelta, url: str) -> AsyncIterator[None]:
 
 
 async def _followed(
-    transport: _Transport,
+    way: _Way,
     url: str,
     headers: Mapping[str, str],
     own: Mapping[str, str],
@@ -286,7 +320,7 @@ async def _followed(
     seen = {asked}
     hops: list[tuple[int, str]] = []
     while True:
-        async with _answered(transport, "GET", asked, {**sent, **own}) as response:
+        async with _answered(way, "GET", asked, {**sent, **own}) as response:
             target = _redirect(response, asked)
             if target is None:
                 return _reply(response, asked, await _whole_body(response, cap, asked), tuple(hops))
@@ -335,7 +369,7 @@ def _redirect(response: httpx.Response, asked: httpx.URL) -> httpx.URL | None:
 
 @asynccontextmanager
 async def _answered(
-    transport: _Transport,
+    way: _Way,
     method: str,
     url: httpx.URL,
     headers: Mapping[str, str],
@@ -346,7 +380,7 @@ async def _answered(
         try:
             raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
             request = httpx.Request(method, url, headers=raw, content=body)
-            response = await transport.handle_async_request(request)
+            response = await way.send(request)
         except ValueError as error:
             # Host names and header values that a URL may hold and a connection may not.
             reason = f"the address or a header for {url.host} cannot be sent"
@@ -451,7 +485,11 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+    return url.scheme, url.host, _port(url)
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port if url.port is not None else 443 if url.scheme == "https" else 80
 
 
 def _host(url: str) -> str:

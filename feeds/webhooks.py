@@ -37,6 +37,7 @@ class Webhooks:
             body=delivery.body,
             allow_private=endpoint.allow_private,
             lane=endpoint.name,
+            written=endpoint.url,
         )
         return answer_of(reply, endpoint.secrets, now)
 

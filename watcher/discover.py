@@ -47,16 +47,16 @@ class Discoverer:
 
         Raise FetchError where nothing answers, ParseError where there is no feed.
         """
-        document = await self._get(address)
+        document = await self._get(address, address)
         if not is_page(document):
             return (await self._read(address, document, ""),)
         named = await self._readers.call(advertised, document)
         # The feed of the comments is never what is meant.
         ordered = sorted(named, key=_is_of_comments)
-        found = await self._tried(ordered[:_MOST_TRIED])
+        found = await self._tried(address, ordered[:_MOST_TRIED])
         if not found:
             guesses = [Advertised(urljoin(document.address, guess)) for guess in _GUESSES]
-            found = (await self._tried(guesses))[:1]
+            found = (await self._tried(address, guesses))[:1]
         if not found:
             raise ParseError(
                 "no feed is advertised there, and none is at the usual places; "
@@ -64,18 +64,19 @@ class Discoverer:
             )
         return found
 
-    async def _tried(self, candidates: list[Advertised]) -> tuple[Found, ...]:
+    async def _tried(self, written: str, candidates: list[Advertised]) -> tuple[Found, ...]:
         found: list[Found] = []
         for candidate in candidates:
             try:
-                document = await self._get(candidate.address)
+                document = await self._get(candidate.address, written)
                 found.append(await self._read(candidate.address, document, candidate.title))
             except (FetchError, ParseError):
                 continue
         return tuple(found)
 
-    async def _get(self, address: str) -> Document:
-        return await fetch_page(self._outgoing, address, allow_private=self._allow_private)
+    async def _get(self, address: str, written: str) -> Document:
+        allowed = self._allow_private
+        return await fetch_page(self._outgoing, address, allow_private=allowed, written=written)
 
     async def _read(self, address: str, document: Document, title: str) -> Found:
         parsed: Parsed = await self._readers.call(parse_document, "feed", document)

@@ -83,7 +83,10 @@ async def fetch(outgoing: Outgoing, source: Source, now: datetime) -> Fetched:
     address = moved_address(source, now) or spec.address
     try:
         reply = await outgoing.get(
-            address, headers={"accept": ACCEPT, **conditions}, allow_private=spec.allow_private
+            address,
+            headers={"accept": ACCEPT, **conditions},
+            allow_private=spec.allow_private,
+            written=spec.address,
         )
     except OutgoingError as error:
         raise FetchError(str(error)) from error
@@ -137,11 +140,19 @@ def _moved_to(reply: Reply) -> str:
     return next((address for _, address in reversed(list(permanent))), "")
 
 
-async def fetch_page(outgoing: Outgoing, url: str, *, allow_private: bool) -> Document:
-    """Return the page at *url*, an article that a feed links to; raise FetchError."""
+async def fetch_page(
+    outgoing: Outgoing, url: str, *, allow_private: bool, written: str
+) -> Document:
+    """Return the page at *url*, an article that a feed links to; raise FetchError.
+
+    *written* is the address that an operator wrote, whose port is open at its host.
+    """
     try:
         reply = await outgoing.get(
-            url, headers={"accept": "text/html, */*;q=0.1"}, allow_private=allow_private
+            url,
+            headers={"accept": "text/html, */*;q=0.1"},
+            allow_private=allow_private,
+            written=written,
         )
     except OutgoingError as error:
         raise FetchError(str(error), passing=error.kind in _PASSING) from error

@@ -78,7 +78,9 @@ class FullTexts:
         allowed = source.spec.allow_private
         try:
             async with self._hosts.turn("" if allowed else host_of(url)):
-                page = await fetch_page(self._outgoing, url, allow_private=allowed)
+                page = await fetch_page(
+                    self._outgoing, url, allow_private=allowed, written=source.spec.address
+                )
             return await self._readers.call(article_text, page)
         except FetchError as error:
             return None if error.passing else ""

@@ -12,7 +12,7 @@ import structlog
 
 from feeds.outgoing import Outgoing, OutgoingError
 from feeds.websub import is_signed
-from store import Source, Subscription
+from store import Source, SourceSpec, Subscription
 from store.database import Database
 from watcher.bridge import Bridge
 from watcher.parse import Document, ParseError, parse_document
@@ -65,7 +65,7 @@ class Subscriber:
         # Noted first: the hub may ask back before it answers.
         await self._asked(wanted, "", now + ANSWERED_WITHIN)
         try:
-            error = await self._ask(wanted, allow_private=source.spec.allow_private)
+            error = await self._ask(wanted, source.spec)
         except OutgoingError as failure:
             error = str(failure)
         if error:
@@ -120,7 +120,7 @@ class Subscriber:
     async def _asked(self, wanted: Subscription, error: str, retry_at: datetime) -> None:
         await self._bridge(self._database.subscription_asked, wanted.source, error, retry_at)
 
-    async def _ask(self, wanted: Subscription, *, allow_private: bool) -> str:
+    async def _ask(self, wanted: Subscription, spec: SourceSpec) -> str:
         """Ask the hub, and where it redirects to for this; return its refusal or ""."""
         form = {
             "hub.mode": "subscribe",
@@ -135,7 +135,8 @@ class Subscriber:
                 hub,
                 headers={"content-type": "application/x-www-form-urlencoded"},
                 body=urlencode(form).encode(),
-                allow_private=allow_private,
+                allow_private=spec.allow_private,
+                written=spec.address,
             )
             if reply.status not in {307, 308} or "location" not in reply.headers:
                 break

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -276,6 +277,50 @@ async def test_only_the_ports_of_the_web_are_connected_to() -> None:
     await outgoing.aclose()
 
 
+@in_loop
+async def test_the_port_that_an_operator_wrote_is_open_at_its_host_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # given public names, of which this machine stands for the address
+    connect = guard.connected
+    leads_to = [
+        ("http://news.example:8080/new", ""),
+        ("http://news.example/new", ""),
+        ("http://news.example:8081/", "news.example is refused: port 8081 is not one of the web's"),
+        ("http://other.example:8080/", "other.example is refused: port 8080 is not one of the"),
+    ]
+    written = "http://me:key@News.Example:8080/feed"
+    for place, refusal in leads_to:
+        async with serving(respond(301, location=place), respond(200, b"x")) as server:
+
+            async def here(address: str, port: int, own: int = server.port) -> Stream:
+                return await connect("127.0.0.1", own)
+
+            monkeypatch.setattr(guard, "connected", here)
+            outgoing = Outgoing("test", resolve=Names([["1.1.1.1"]]))
+
+            # when the written address redirects
+            with pytest.raises(OutgoingError) if refusal else nullcontext() as caught:
+                reply = await outgoing.get(written, written=written)
+                assert reply.body == b"x"
+
+            # then its own port and the web's are reached at its host, and no others
+            assert len(server.asked) == (1 if refusal else 2)
+            if caught:
+                assert refusal in str(caught.value)
+        await outgoing.aclose()
+
+
+@in_loop
+async def test_a_written_port_opens_no_private_address() -> None:
+    outgoing = Outgoing("test")
+    async with serving(respond()) as server:
+        with pytest.raises(OutgoingError, match="it leads to a loopback address"):
+            await outgoing.post(server.url, headers={}, body=b"x", written=server.url)
+        assert server.connections == 0
+    await outgoing.aclose()
+
+
 @pytest.mark.parametrize("port", [65536, 99999])
 @in_loop
 async def test_a_port_that_cannot_be_is_refused(port: int) -> None:
@@ -329,6 +374,6 @@ async def test_the_system_resolver_gives_each_address_once() -> None:
 
 @in_loop
 async def test_sockets_of_this_machine_are_refused() -> None:
-    backend = GuardedBackend(SystemResolver(), allow_private=True, ports=ANY_PORT)
+    backend = GuardedBackend(SystemResolver(), allow_private=True)
     with pytest.raises(OutgoingError, match="sockets of this machine"):
         await backend.connect_unix_socket("/run/docker.sock")

@@ -151,7 +151,8 @@ async def _ingest(
 
 async def _entries(app: App, source: Source, article: str) -> tuple[Entry, ...]:
     if "://" in article:
-        document = await fetch_page(app.outgoing, article, allow_private=source.spec.allow_private)
+        allowed = source.spec.allow_private
+        document = await fetch_page(app.outgoing, article, allow_private=allowed, written=article)
         kind = "page" if is_page(document) else "feed"
         return (await app.readers.call(parse_document, kind, document)).entries
     path = Path(article)
