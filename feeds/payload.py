@@ -7,6 +7,7 @@ plain values in the order in which they are sent.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,30 +38,26 @@ MOST_AUTHORS = 20
 LARGEST_DIGEST = 200_000
 
 
-def match_created(
-    *,
-    rule: Rule,
-    match: Match,
-    entry: Entry,
-    entry_id: str,
-    match_id: str,
-    seen: datetime,
-    now: datetime,
-    base_url: str,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A match of *rule* on *entry*, which was *seen* first then, with the ids that both are stored by."""
+
+    rule: Rule
+    match: Match
+    entry: Entry
+    entry_id: str
+    match_id: str
+    seen: datetime
+
+
+def match_created(found: Found, *, now: datetime, base_url: str) -> dict[str, Any]:
     """Return the payload that tells of a new match; the store fills in `data.seq`."""
-    data = _match(rule, match, entry, entry_id, match_id, seen, base_url)
-    return _event("match.created", now, data)
+    return _event("match.created", now, _match(found, base_url))
 
 
 def match_updated(
+    found: Found,
     *,
-    rule: Rule,
-    match: Match,
-    entry: Entry,
-    entry_id: str,
-    match_id: str,
-    seen: datetime,
     now: datetime,
     base_url: str,
     lost: bool = False,
@@ -71,9 +68,9 @@ def match_updated(
     It is that of match_created with `data.lost`, which says that the entry's
     present text does not match any more, and `data.changes`, what was edited.
     """
-    data = _match(rule, match, entry, entry_id, match_id, seen, base_url)
     edits = [_change(change) for change in changes[:MOST_PLACES]]
-    return _event("match.updated", now, {**data, "lost": lost, "changes": edits})
+    data = {**_match(found, base_url), "lost": lost, "changes": edits}
+    return _event("match.updated", now, data)
 
 
 def endpoint_test(*, endpoint: str, now: datetime, base_url: str) -> dict[str, Any]:
@@ -174,21 +171,13 @@ def _event(kind: str, now: datetime, data: dict[str, Any]) -> dict[str, Any]:
     return {"type": kind, "timestamp": _instant(now), "data": data}
 
 
-def _match(
-    rule: Rule,
-    match: Match,
-    entry: Entry,
-    entry_id: str,
-    match_id: str,
-    seen: datetime,
-    base_url: str,
-) -> dict[str, Any]:
-    base = base_url.rstrip("/")
+def _match(found: Found, base_url: str) -> dict[str, Any]:
+    base, rule, entry = base_url.rstrip("/"), found.rule, found.entry
     return {
         "seq": None,
-        "rule": {"id": rule.id, "title": rule.title, "version": match.version},
+        "rule": {"id": rule.id, "title": rule.title, "version": found.match.version},
         "entry": {
-            "id": entry_id,
+            "id": found.entry_id,
             "url": entry.url,
             "title": _cut(entry.title),
             "summary": _cut(entry.summary, LONGEST_SUMMARY),
@@ -196,11 +185,14 @@ def _match(
             "lang": entry.lang,
             "authors": [_cut(author) for author in entry.authors[:MOST_AUTHORS]],
             "published": _instant(entry.published) if entry.published else None,
-            "seen": _instant(seen),
+            "seen": _instant(found.seen),
             "sha256": entry.sha256,
         },
-        "because": [_because(place) for place in match.because[:MOST_PLACES]],
-        "links": {"match": f"{base}/matches/{match_id}", "feed": f"{base}/feeds/{rule.id}.atom"},
+        "because": [_because(place) for place in found.match.because[:MOST_PLACES]],
+        "links": {
+            "match": f"{base}/matches/{found.match_id}",
+            "feed": f"{base}/feeds/{rule.id}.atom",
+        },
     }
 
 

@@ -99,14 +99,13 @@ def _digest(
 def _match(event: str, entry: Entry, now: datetime, base_url: str) -> Mapping[str, Any]:
     identity = entry_id(entry.source, entry.key)
     render = payload.match_updated if event == "match.updated" else payload.match_created
-    said = render(
+    found = payload.Found(
         rule=_RULE,
         match=Match(rule=_RULE.id, version=_RULE.version, because=(_PLACE,)),
         entry=entry,
         entry_id=identity,
         match_id=match_id(_RULE.id, identity),
         seen=now,
-        now=now,
-        base_url=base_url,
     )
+    said = render(found, now=now, base_url=base_url)
     return {**said, "data": {**said["data"], "seq": 1}}

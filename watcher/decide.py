@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
 
 from feeds import payload
 from feeds.difference import Change, difference
@@ -223,20 +222,23 @@ def _owed(verdict: Judged, before: Known | None, desk: Desk, now: datetime) -> I
 def _payload(
     event: str, verdict: Judged, match: Match, before: Known | None, desk: Desk, now: datetime
 ) -> Mapping[str, object]:
-    said: dict[str, Any] = {
-        "rule": desk.rules.rules[match.rule],
-        "match": match,
-        "entry": verdict.entry,
-        "entry_id": verdict.id,
-        "match_id": match_id(match.rule, verdict.id),
-        "seen": before.seen_at if before else now,
-        "now": now,
-        "base_url": desk.base_url,
-    }
+    found = payload.Found(
+        rule=desk.rules.rules[match.rule],
+        match=match,
+        entry=verdict.entry,
+        entry_id=verdict.id,
+        match_id=match_id(match.rule, verdict.id),
+        seen=before.seen_at if before else now,
+    )
     if event != "match.updated":
-        return payload.match_created(**said)
-    changes = _edit(before.present, verdict.entry) if before and before.present else ()
-    return payload.match_updated(**said, lost=match.rule in verdict.lost, changes=changes)
+        return payload.match_created(found, now=now, base_url=desk.base_url)
+    return payload.match_updated(
+        found,
+        now=now,
+        base_url=desk.base_url,
+        lost=match.rule in verdict.lost,
+        changes=_edit(before.present, verdict.entry) if before and before.present else (),
+    )
 
 
 @lru_cache(maxsize=1)

@@ -42,17 +42,19 @@ def an_entry(**changed: Any) -> Entry:
     return Entry(**{**given, **changed})
 
 
-def created(entry: Entry | None = None, *because: Because, base_url: str = BASE) -> dict[str, Any]:
-    return payload.match_created(
+def found(entry: Entry | None = None, *because: Because) -> payload.Found:
+    return payload.Found(
         rule=a_rule(),
         match=Match(rule="law-32108", version="abc", because=because or (LAW,)),
         entry=entry or an_entry(),
         entry_id="e1",
         match_id="m1",
         seen=NOON,
-        now=NOON,
-        base_url=base_url,
     )
+
+
+def created(entry: Entry | None = None, *because: Because, base_url: str = BASE) -> dict[str, Any]:
+    return payload.match_created(found(entry, *because), now=NOON, base_url=base_url)
 
 
 def a_source() -> Source:
@@ -132,16 +134,7 @@ def test_a_long_article_with_many_places_stays_a_small_payload() -> None:
 
 
 def test_an_update_says_whether_the_match_was_lost() -> None:
-    told = payload.match_updated(
-        rule=a_rule(),
-        match=Match(rule="law-32108", version="abc", because=(LAW,)),
-        entry=an_entry(),
-        entry_id="e1",
-        match_id="m1",
-        seen=NOON,
-        now=NOON,
-        base_url=BASE,
-    )
+    told = payload.match_updated(found(), now=NOON, base_url=BASE)
     assert told["type"] == "match.updated"
     assert told["data"] == {**created()["data"], "lost": False, "changes": []}
 

@@ -107,14 +107,13 @@ def _matches(state: DeskState, endpoint: str, match: str | None) -> tuple[Publis
 
 def _of_match(state: DeskState, event: str, found: Published) -> Mapping[str, Any]:
     render = payload.match_updated if event == "match.updated" else payload.match_created
-    told = render(
+    said = payload.Found(
         rule=state.book.rules.rules[found.rule],
         match=Match(rule=found.rule, version=found.version, because=found.because),
         entry=found.entry,
         entry_id=found.entry_id,
         match_id=found.id,
         seen=found.seen_at,
-        now=found.matched_at,
-        base_url=state.settings.site.base_url,
     )
+    told = render(said, now=found.matched_at, base_url=state.settings.site.base_url)
     return {**told, "data": {**told["data"], "seq": found.seq}}
