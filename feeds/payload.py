@@ -51,7 +51,10 @@ class Found:
 
 
 def match_created(found: Found, *, now: datetime, base_url: str) -> dict[str, Any]:
-    """Return the payload that tells of a new match; the store fills in `data.seq`."""
+    """Return the payload that tells of a new match.
+
+    The store fills in what it alone knows: `data.seq` and `data.outlets`.
+    """
     return _event("match.created", now, _match(found, base_url))
 
 
@@ -193,6 +196,7 @@ def _match(found: Found, base_url: str) -> dict[str, Any]:
             "match": f"{base}/matches/{found.match_id}",
             "feed": f"{base}/feeds/{rule.id}.atom",
         },
+        "outlets": [],
     }
 
 

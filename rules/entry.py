@@ -13,7 +13,8 @@ class Entry:
 
     *key* identifies it within its *source*. *title*, *summary* and *text* are
     visible text, never markup. *published* and *updated* are aware UTC instants
-    as the source gave them, or None.
+    as the source gave them, or None. *outlet* is whose it is, where the source
+    passes it on and says so.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Entry:
     lang: str = ""
     published: datetime | None = None
     updated: datetime | None = None
+    outlet: str = ""
 
     @property
     def sha256(self) -> str:

@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, and_, col, select
 from rules import Match
 from store import values
 from store.nouns import Judged, Known, Linked, Outlet, Published, Revision, Stored, match_id
-from store.rows import CopyRow, EntryRow, MatchRow, RevisionRow, RuleRow
+from store.rows import CopyRow, EntryRow, MatchRow, RevisionRow, RuleRow, SourceRow
 
 _MICROSECOND = timedelta(microseconds=1)
 _NEAR = timedelta(seconds=10)
@@ -351,22 +351,42 @@ def matches_of(session: Session, entry: str) -> tuple[Published, ...]:
 
 def with_outlets(session: Session, matches: Sequence[Published]) -> list[Published]:
     """Return *matches* with the copies of each, in the order in which they came."""
-    outlets: dict[str, list[Outlet]] = {}
-    for some in values.batches([match.id for match in matches]):
+    outlets = copies_of(session, [match.id for match in matches])
+    return [replace(match, outlets=tuple(outlets.get(match.id, ()))) for match in matches]
+
+
+def copies_of(session: Session, matches: Sequence[str]) -> dict[str, list[Outlet]]:
+    """Return the copies that joined *matches*, by the id of each, in the order in which they came."""
+    found: dict[str, list[Outlet]] = {}
+    for some in values.batches(matches):
         rows = session.exec(
-            select(CopyRow, EntryRow, RevisionRow.title)
+            select(CopyRow, EntryRow, RevisionRow.title, SourceRow.address)
             .join(EntryRow, col(EntryRow.id) == CopyRow.entry)
             .join(RevisionRow, SHOWN)
+            .join(SourceRow, col(SourceRow.name) == EntryRow.source)
             .where(col(CopyRow.match).in_(some))
             .order_by(col(CopyRow.at), CopyRow.id)
         )
-        for copy, entry, title in rows:
-            outlets.setdefault(copy.match, []).append(
-                Outlet(
-                    entry_id=entry.id, source=entry.source, title=title, url=entry.url, at=copy.at
-                )
-            )
-    return [replace(match, outlets=tuple(outlets.get(match.id, ()))) for match in matches]
+        for copy, entry, title, address in rows:
+            outlet = values.outlet(entry, title, address, copy.at)
+            found.setdefault(copy.match, []).append(outlet)
+    return found
+
+
+def first_of(session: Session, matches: Sequence[str]) -> dict[str, Outlet]:
+    """Return the entries that *matches* are on, by the id of each."""
+    found: dict[str, Outlet] = {}
+    for some in values.batches(matches):
+        rows = session.exec(
+            select(MatchRow, EntryRow, RevisionRow.title, SourceRow.address)
+            .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
+            .join(RevisionRow, SHOWN)
+            .join(SourceRow, col(SourceRow.name) == EntryRow.source)
+            .where(col(MatchRow.id).in_(some))
+        )
+        for match, entry, title, address in rows:
+            found[match.id] = values.outlet(entry, title, address, match.matched_at)
+    return found
 
 
 def match_counts(session: Session) -> dict[str, tuple[int, datetime | None]]:

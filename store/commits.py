@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
 from store import archive, escalation, events, outbox, stories
-from store.nouns import Committed, Judged, Poll, StoryTerms
+from store.nouns import Committed, Judged, Outlet, Poll, StoryTerms, told_outlets
 
 
 def write(session: Session, poll: Poll) -> Committed:
@@ -22,7 +23,8 @@ def write(session: Session, poll: Poll) -> Committed:
         for rule in one.lost:
             numbers |= recorder.lose(one.id, rule)
     wanted = stories.untold(session, poll.owed, said.copies)
-    owed = outbox.owe(session, wanted, numbers, poll.at)
+    told = _told(numbers, stories.elsewhere(session, wanted, said.copies)) if wanted else {}
+    owed = outbox.owe(session, wanted, told, poll.at)
     rung = [delivery.endpoint for delivery in owed if delivery.state == "due"]
     rung += escalation.raised(session, [one for one in wanted if one.when], poll.at)
     for event in poll.events:
@@ -34,6 +36,17 @@ def write(session: Session, poll: Poll) -> Committed:
         matched=said.new,
         endpoints=tuple(dict.fromkeys(rung)),
     )
+
+
+def _told(
+    numbers: Mapping[str, int], outlets: Mapping[str, Sequence[Outlet]]
+) -> dict[str, dict[str, Any]]:
+    """Return what payloads say of matches beside what was decided: number, and other outlets."""
+    told: dict[str, dict[str, Any]] = {match: {"seq": seq} for match, seq in numbers.items()}
+    for match, some in outlets.items():
+        if some:
+            told.setdefault(match, {})["outlets"] = told_outlets(some)
+    return told
 
 
 def add(session: Session, judged: Sequence[Judged], terms: StoryTerms, now: datetime) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -524,20 +524,36 @@ class FeedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlet:
-    """Where else a story stands: a copy of its first entry, seen *at*."""
+    """Where else a story stands: another entry of it, seen *at*.
+
+    Readers know it by its *name*: that of the source, or, where this passes on
+    what others publish, what it calls them, or their host.
+    """
 
     entry_id: str
     source: str
+    name: str
     title: str
     url: str
     at: datetime
 
-    @property
-    def name(self) -> str:
-        """Return what readers know it by: its source, or the host for what was handed in."""
-        if self.source != INBOX.name:
-            return self.source
-        return (urlsplit(self.url).hostname or self.source).removeprefix("www.")
+
+_MOST_OUTLETS = 20
+_LONGEST_TITLE = 300
+
+
+def told_outlets(outlets: Sequence[Outlet]) -> list[dict[str, str]]:
+    """Return *outlets* as payloads name them, 20 at most."""
+    return [
+        {
+            "source": one.source,
+            "name": one.name,
+            "title": one.title[:_LONGEST_TITLE],
+            "url": one.url,
+            "seen": one.at.isoformat().replace("+00:00", "Z"),
+        }
+        for one in outlets[:_MOST_OUTLETS]
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

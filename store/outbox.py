@@ -34,12 +34,12 @@ _NOT_ALONE = ("waiting", "bundled", "spared")
 
 
 def owe(
-    session: Session, owed: Sequence[Owed], numbers: Mapping[str, int], now: datetime
+    session: Session, owed: Sequence[Owed], told: Mapping[str, Mapping[str, Any]], now: datetime
 ) -> tuple[Delivery, ...]:
     """Store deliveries with their payloads frozen to bytes, and return them.
 
-    *numbers* give the number of each match, by its id. A delivery that is
-    stored already stays as it is: an id stands for one body.
+    *told* is what the store alone knows of each match, by its id, for the `data` of
+    payloads. A delivery that is stored already stays as it is: an id stands for one body.
     """
     if not owed:
         return ()
@@ -57,7 +57,7 @@ def owe(
                 endpoint=one.endpoint,
                 event=one.event,
                 match=one.match,
-                body=one.body or _frozen(one.payload, numbers.get(one.match)),
+                body=one.body or _frozen(one.payload, told.get(one.match, {})),
                 content_type=one.content_type,
                 headers=dict(one.headers),
                 state="spared" if one.when else "held" if disabled else "due",
@@ -75,10 +75,10 @@ def _stored(session: Session, owed: Sequence[Owed]) -> Iterable[DeliveryRow]:
     return session.exec(select(DeliveryRow).where(col(DeliveryRow.id).in_(ids)))
 
 
-def _frozen(payload: Mapping[str, Any], seq: int | None) -> bytes:
+def _frozen(payload: Mapping[str, Any], told: Mapping[str, Any]) -> bytes:
     tree = values.storable_tree(payload)
-    if seq is not None:
-        tree["data"]["seq"] = seq
+    if told:
+        tree["data"].update(told)
     return values.frozen(tree)
 
 

@@ -171,6 +171,7 @@ class EntryRow(SQLModel, table=True):
     revision: int = 1
     shown: str = ""
     missing: bool = False
+    outlet: str = Field(default="", sa_type=Text)
 
 
 class RevisionRow(SQLModel, table=True):

@@ -10,16 +10,15 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, delete, select
 
 from rules import Entry, Match
 from rules.story import same_story
-from store import values
+from store import archive, values
 from store.archive import SHOWN, Recorder
-from store.nouns import Judged, Owed, StoryTerms, match_id
+from store.nouns import Judged, Outlet, Owed, StoryTerms, match_id
 from store.rows import BandRow, CopyRow, DeliveryRow, EntryRow, MatchRow, RevisionRow
 
 _REMEMBERED = timedelta(days=31)
@@ -91,17 +90,34 @@ def untold(session: Session, owed: Sequence[Owed], copies: Mapping[str, str]) ->
 
     What waits for more sources counts each copy as one of them.
     """
-    told: dict[str, set[str]] = {}
+    leads = set(copies.values())
+    told = {lead: _told(session, lead) for lead in leads}
     found = []
     for one in owed:
-        lead = copies.get(one.match)
-        if lead is not None and one.when is None:
-            if lead not in told:
-                told[lead] = _told(session, lead)
-            if one.endpoint in told[lead]:
+        lead = copies.get(one.match, one.match)
+        if lead in leads and one.when is None:
+            if one.match in copies and one.endpoint in told[lead]:
                 continue
             told[lead].add(one.endpoint)
         found.append(one)
+    return found
+
+
+def elsewhere(
+    session: Session, owed: Sequence[Owed], copies: Mapping[str, str]
+) -> dict[str, list[Outlet]]:
+    """Return where else the story of each match that is *owed* stands, the first first."""
+    leads = {one.match: copies.get(one.match, one.match) for one in owed if one.match}
+    joined = archive.copies_of(session, sorted(set(leads.values())))
+    copied = [match for match, lead in leads.items() if match != lead]
+    firsts = archive.first_of(session, sorted({leads[match] for match in copied}))
+    own = dict(
+        session.exec(select(CopyRow.id, CopyRow.entry).where(col(CopyRow.id).in_(copied))).all()
+    )
+    found = {}
+    for match, lead in leads.items():
+        members = [*([firsts[lead]] if match in own else []), *joined.get(lead, ())]
+        found[match] = [one for one in members if one.entry_id != own.get(match)]
     return found
 
 
@@ -243,18 +259,16 @@ def _members(session: Session, ids: Collection[str]) -> dict[str, _Member]:
 
 
 def _is_elsewhere(one: Entry, other: Entry) -> bool:
-    """Tell whether two entries come from two outlets: sources, or hosts within one source."""
+    """Tell whether two entries come from two outlets: sources, or those that one source passes on.
+
+    There names tell them apart, or hosts.
+    """
     if one.source != other.source:
         return True
-    a, b = _host(one.url), _host(other.url)
+    if one.outlet and other.outlet:
+        return one.outlet.casefold() != other.outlet.casefold()
+    a, b = values.host(one.url), values.host(other.url)
     return bool(a and b) and a != b
-
-
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
 
 
 def _lead(session: Session, match: Match, entries: Sequence[str], terms: StoryTerms) -> str | None:

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
 from rules import Because, Entry
 from store.nouns import (
+    INBOX,
     Attempt,
     Delivery,
     Endpoint,
@@ -23,6 +25,7 @@ from store.nouns import (
     Judged,
     Linked,
     Moved,
+    Outlet,
     Published,
     Revision,
     Source,
@@ -244,6 +247,7 @@ def entry_columns(entry: Entry, link: str) -> dict[str, Any]:
         "published": entry.published,
         "updated": entry.updated,
         "sha256": entry.sha256,
+        "outlet": storable(entry.outlet),
     }
 
 
@@ -293,7 +297,41 @@ def entry(row: EntryRow, texts: RevisionRow) -> Entry:
         lang=row.lang,
         published=row.published,
         updated=row.updated,
+        outlet=row.outlet,
     )
+
+
+def outlet(row: EntryRow, title: str, address: str, at: datetime) -> Outlet:
+    """Return where else a story stands: in the entry of *row*, whose source has this *address*."""
+    return Outlet(
+        entry_id=row.id,
+        source=row.source,
+        name=row.outlet or _known_as(row.source, address, row.url),
+        title=title,
+        url=row.url,
+        at=at,
+    )
+
+
+def _known_as(source: str, address: str, url: str) -> str:
+    """Return the name of a source; the host, where it passes on what stands elsewhere."""
+    at, home = host(url), host(address)
+    passed_on = source == INBOX.name or (_domain(home) and _domain(at) != _domain(home))
+    return at if at and passed_on else source
+
+
+def host(url: str) -> str:
+    """Return the host of an address as people say it, without `www.`; "" where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+def _domain(name: str) -> str:
+    """Return the last two labels of a host's name, and "" for what is none: a bare address."""
+    labels = name.split(".")
+    return ".".join(labels[-2:]) if len(labels) > 1 and not labels[-1].isdigit() else ""
 
 
 def because_columns(places: Iterable[Because]) -> list[dict[str, Any]]:

@@ -45,6 +45,14 @@ def test_a_match_is_told_with_its_article_its_quote_and_why() -> None:
     assert f"Why it matched: {BASE}/matches/" in written.body
 
 
+def test_a_match_names_the_other_outlets_of_its_story_each_once() -> None:
+    told = a_match()
+    told["data"]["outlets"] = [{"name": name} for name in ("rpp", "andina", "rpp")]
+    assert message(told, {}, Limits()).body.endswith("Also in: rpp, andina")
+    del told["data"]["outlets"]  # as in what was stored before they were told
+    assert "Also in" not in message(told, {}, Limits()).body
+
+
 def test_an_event_that_we_have_no_words_for_is_written_out() -> None:
     told = {"type": "tide.high", "timestamp": "2026-11-24T12:00:00Z", "data": {"level": 3}}
     written = message(told, {}, Limits())

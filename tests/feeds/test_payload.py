@@ -94,6 +94,7 @@ def test_a_new_match_reads_as_the_contract_says() -> None:
                 }
             ],
             "links": {"match": f"{BASE}/matches/m1", "feed": f"{BASE}/feeds/law-32108.atom"},
+            "outlets": [],
         },
     }
 
@@ -101,7 +102,7 @@ def test_a_new_match_reads_as_the_contract_says() -> None:
 def test_keys_stand_in_the_order_of_the_contract() -> None:
     body = created()
     assert list(body) == ["type", "timestamp", "data"]
-    assert list(body["data"]) == ["seq", "rule", "entry", "because", "links"]
+    assert list(body["data"]) == ["seq", "rule", "entry", "because", "links", "outlets"]
     assert " ".join(body["data"]["entry"]) == (
         "id url title summary source lang authors published seen sha256"
     )

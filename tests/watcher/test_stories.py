@@ -27,12 +27,19 @@ COPIES = {
 ANOTHER = ("Otra marcha", AGENCY.replace("once", "siete").replace("mediodía", "anochecer"))
 
 
-def a_feed(name: str, title: str, text: str) -> bytes:
-    link = f"https://{name}.example.pe/nota"
-    item = f"<item><guid>{name}</guid><link>{link}</link><title>{title}</title>"
-    channel = f"<title>{name}</title>{item}<description>{text}</description></item>"
+def an_item(name: str, title: str, text: str, more: str = "") -> str:
+    item = f"<item><guid>{name}</guid><link>https://{name}.example.pe/nota</link>{more}"
+    return f"{item}<title>{title}</title><description>{text}</description></item>"
+
+
+def of_items(*items: str) -> bytes:
+    channel = f"<title>News</title>{''.join(items)}"
     body = f'<?xml version="1.0"?><rss version="2.0"><channel>{channel}</channel></rss>'
     return respond(body=body.encode(), content_type="application/rss+xml; charset=utf-8")
+
+
+def a_feed(name: str, title: str, text: str) -> bytes:
+    return of_items(an_item(name, title, text))
 
 
 def matches(app: App, rule: str = "law-32108") -> Sequence[Published]:
@@ -173,3 +180,39 @@ async def test_a_rule_asked_anew_finds_stories_and_not_copies(tmp_path: Path) ->
             (match,) = matches(app, "bloqueos")
             assert len(match.outlets) == 1
             assert app.database.publication(match.id) == match
+
+
+@in_loop
+async def test_what_one_source_passes_on_at_once_is_one_alert_that_names_every_outlet(
+    tmp_path: Path,
+) -> None:
+    # given a search whose links are all its own, so that names alone tell its outlets apart
+    receiver = Receiver(secret=SECRET)
+    items = [
+        an_item("search", *COPIES[name], f"<source url='https://{name}.pe'>{name.title()}</source>")
+        .replace("<guid>search", f"<guid>{name}")
+        .replace("pe/nota", f"pe/read/{name}")
+        for name in COPIES
+    ]
+    async with serving(of_items(*items)) as feed, serving(receiver) as endpoint:
+        desk = write_desk(tmp_path, feeds={"search": feed.url}, receiver=endpoint.url)
+        async with at_work(desk) as app:
+            await polled(app, "search")
+            await app.engine.settle(timedelta(seconds=10))
+            await app.drainer.drain("newsroom")
+            (match,) = matches(app)
+    # then the last of the feed is the oldest, which the others join
+    assert [outlet.name for outlet in match.outlets] == ["Dos", "Uno"]
+    ((_, body),) = receiver.taken
+    told = json.loads(body)["data"]
+    assert told["entry"]["url"] == "https://search.example.pe/read/tres"
+    assert told["outlets"] == [
+        {
+            "source": "search",
+            "name": name,
+            "title": COPIES[name.lower()][0],
+            "url": f"https://search.example.pe/read/{name.lower()}",
+            "seen": told["entry"]["seen"],
+        }
+        for name in ("Dos", "Uno")
+    ]

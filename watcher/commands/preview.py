@@ -13,6 +13,7 @@ from feeds.samples import sample
 from rules import Match
 from store import Bundle, Published, delivery_id
 from store.database import Database
+from store.nouns import told_outlets
 from watcher.clock import utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import err, out, write_json
@@ -116,4 +117,5 @@ def _of_match(state: DeskState, event: str, found: Published) -> Mapping[str, An
         seen=found.seen_at,
     )
     told = render(said, now=found.matched_at, base_url=state.settings.site.base_url)
-    return {**told, "data": {**told["data"], "seq": found.seq}}
+    added = {"seq": found.seq, "outlets": told_outlets(found.outlets)}
+    return {**told, "data": {**told["data"], **added}}

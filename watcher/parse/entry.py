@@ -186,7 +186,8 @@ class Reading:
         self._made = _parse_date(text_of(element))
 
     def _source(self, element: etree._Element) -> None:
-        sure(len(element) == 0 and set(element.attrib) <= {"url"})
+        sure(set(element.attrib) <= {"url"})
+        self.item.outlet = text_of(element)
         self._titled = False
 
     def _contributor(self, element: etree._Element) -> None:

@@ -102,6 +102,7 @@ def _item(item: Any, lang: str) -> Item:
         published=item.get("published_parsed") or item.get("created_parsed"),
         # Plain `dict.get`: feedparser's own would give the date of publication in its place.
         updated=dict.get(item, "updated_parsed"),
+        outlet=item.get("source", {}).get("title"),
     )
 
 

@@ -31,7 +31,8 @@ _PERIODS = {
 class Item:
     """What a feed says of one entry; texts may be markup, links relative, anything missing.
 
-    *base* is the address that *link* is relative to where that is not the feed's own.
+    *base* is the address that *link* is relative to where that is not the feed's own,
+    *outlet* the name of the feed that it was taken from.
     """
 
     id: str = ""
@@ -45,6 +46,7 @@ class Item:
     lang: str = ""
     published: struct_time | None = None
     updated: struct_time | None = None
+    outlet: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +88,7 @@ def _entry(item: Item, document: Document) -> Entry:
         lang=item.lang,
         published=instant(item.published),
         updated=instant(item.updated),
+        outlet=shown_title(item.outlet),
     )
     return replace(entry, key=key_of(item.id, link, entry))
 
