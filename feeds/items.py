@@ -15,7 +15,7 @@ from feeds.catalogue import Catalogue
 from feeds.clean import language, one_line, plain, shortened, untagged, web_link
 from feeds.highlight import Segment, excerpts_of
 from rules import Rule
-from store import Feed, Published, Span
+from store import Feed, Published, Span, rfc3339
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 """When a feed changed that never held anything: the same at every look, and not implausible."""
@@ -209,11 +209,6 @@ def _details(match: Published, page: str) -> Mapping[str, Any]:
             {**msgspec.structs.asdict(place), "context": place.context} for place in match.because
         ],
     }
-
-
-def rfc3339(instant: datetime) -> str:
-    """Return *instant* in UTC as RFC 3339 writes it."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _topics(match: Published, rule: Rule | None) -> Iterable[tuple[str, str]]:

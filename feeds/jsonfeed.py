@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from feeds.items import Channel, Item, rfc3339
+from feeds.items import Channel, Item
+from store import rfc3339
 
 
 def json_feed(channel: Channel) -> bytes:

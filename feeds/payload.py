@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from store import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from feeds.difference import Change
     from rules import Because, Entry, Match, Rule
@@ -124,7 +126,7 @@ def digest(bundle: Bundle, *, base_url: str) -> dict[str, Any]:
     data: dict[str, Any] = {
         "endpoint": bundle.endpoint,
         "reason": bundle.why,
-        "since": _instant(bundle.since),
+        "since": rfc3339(bundle.since),
         "count": len(events),
         "events": events,
         "links": {"home": f"{base_url.rstrip('/')}/"},
@@ -133,8 +135,8 @@ def digest(bundle: Bundle, *, base_url: str) -> dict[str, Any]:
         data["silence"] = {
             "rule": silence.rule or None,
             "why": silence.reason,
-            "since": _instant(silence.since),
-            "until": _instant(silence.ended_at or silence.until),
+            "since": rfc3339(silence.since),
+            "until": rfc3339(silence.ended_at or silence.until),
         }
     return _event("digest", bundle.at, data)
 
@@ -171,7 +173,7 @@ def heartbeat(
 
 
 def _event(kind: str, now: datetime, data: dict[str, Any]) -> dict[str, Any]:
-    return {"type": kind, "timestamp": _instant(now), "data": data}
+    return {"type": kind, "timestamp": rfc3339(now), "data": data}
 
 
 def _match(found: Found, base_url: str) -> dict[str, Any]:
@@ -187,8 +189,8 @@ def _match(found: Found, base_url: str) -> dict[str, Any]:
             "source": entry.source,
             "lang": entry.lang,
             "authors": [_cut(author) for author in entry.authors[:MOST_AUTHORS]],
-            "published": _instant(entry.published) if entry.published else None,
-            "seen": _instant(found.seen),
+            "published": rfc3339(entry.published) if entry.published else None,
+            "seen": rfc3339(found.seen),
             "sha256": entry.sha256,
         },
         "because": [_because(place) for place in found.match.because[:MOST_PLACES]],
@@ -223,7 +225,7 @@ def _change(change: Change) -> dict[str, Any]:
 
 def _source(source: Source) -> dict[str, Any]:
     reached = source.succeeded_at
-    return {"name": source.name, "succeeded": _instant(reached) if reached else None}
+    return {"name": source.name, "succeeded": rfc3339(reached) if reached else None}
 
 
 def _source_links(base_url: str) -> dict[str, str]:
@@ -232,8 +234,3 @@ def _source_links(base_url: str) -> dict[str, str]:
 
 def _cut(text: str, longest: int = LONGEST_TEXT) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def _instant(instant: datetime) -> str:
-    """Return *instant* as RFC 3339 in UTC; fractions of a second only where it has some."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -52,6 +52,7 @@ from store.nouns import (
     event_id,
     hub_id,
     match_id,
+    rfc3339,
     server_of,
 )
 
@@ -105,5 +106,6 @@ __all__ = [
     "event_id",
     "hub_id",
     "match_id",
+    "rfc3339",
     "server_of",
 ]

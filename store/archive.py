@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -358,35 +358,40 @@ def with_outlets(session: Session, matches: Sequence[Published]) -> list[Publish
 def copies_of(session: Session, matches: Sequence[str]) -> dict[str, list[Outlet]]:
     """Return the copies that joined *matches*, by the id of each, in the order in which they came."""
     found: dict[str, list[Outlet]] = {}
-    for some in values.batches(matches):
-        rows = session.exec(
-            select(CopyRow, EntryRow, RevisionRow.title, SourceRow.address)
-            .join(EntryRow, col(EntryRow.id) == CopyRow.entry)
-            .join(RevisionRow, SHOWN)
-            .join(SourceRow, col(SourceRow.name) == EntryRow.source)
-            .where(col(CopyRow.match).in_(some))
-            .order_by(col(CopyRow.at), CopyRow.id)
-        )
-        for copy, entry, title, address in rows:
-            outlet = values.outlet(entry, title, address, copy.at)
-            found.setdefault(copy.match, []).append(outlet)
+    rows = _with_entries(session, CopyRow, CopyRow.match, matches)
+    for copy, entry, title, address in sorted(rows, key=lambda row: (row[0].at, row[0].id)):
+        outlet = values.outlet(entry, title, address, copy.at)
+        found.setdefault(copy.match, []).append(outlet)
     return found
 
 
 def first_of(session: Session, matches: Sequence[str]) -> dict[str, Outlet]:
     """Return the entries that *matches* are on, by the id of each."""
-    found: dict[str, Outlet] = {}
+    rows = _with_entries(session, MatchRow, MatchRow.id, matches)
+    return {
+        match.id: values.outlet(entry, title, address, match.matched_at)
+        for match, entry, title, address in rows
+    }
+
+
+Says = TypeVar("Says", CopyRow, MatchRow)
+
+
+def _with_entries(
+    session: Session, table: type[Says], match: str, matches: Sequence[str]
+) -> Iterator[tuple[Says, EntryRow, str, str]]:
+    """Yield the rows of *table* whose column *match* is one of *matches*, each with its entry.
+
+    Beside that stand its present title and the address of its source.
+    """
     for some in values.batches(matches):
-        rows = session.exec(
-            select(MatchRow, EntryRow, RevisionRow.title, SourceRow.address)
-            .join(EntryRow, col(EntryRow.id) == MatchRow.entry)
+        yield from session.exec(
+            select(table, EntryRow, RevisionRow.title, SourceRow.address)
+            .join(EntryRow, col(EntryRow.id) == table.entry)
             .join(RevisionRow, SHOWN)
             .join(SourceRow, col(SourceRow.name) == EntryRow.source)
-            .where(col(MatchRow.id).in_(some))
+            .where(col(match).in_(some))
         )
-        for match, entry, title, address in rows:
-            found[match.id] = values.outlet(entry, title, address, match.matched_at)
-    return found
 
 
 def match_counts(session: Session) -> dict[str, tuple[int, datetime | None]]:

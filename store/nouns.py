@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -14,6 +14,11 @@ from store.holding import AT_WILL, Holding, Why
 
 JSON_TYPE = "application/json"
 _NAMESPACE = uuid.UUID("3f1d1c0a-6c0c-5e0b-9c33-d2d6b7a1f5e4")
+
+
+def rfc3339(instant: datetime) -> str:
+    """Return *instant* in UTC as RFC 3339 writes it; fractions of a second only where it has some."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def entry_id(source: str, key: str) -> str:
@@ -550,7 +555,7 @@ def told_outlets(outlets: Sequence[Outlet]) -> list[dict[str, str]]:
             "name": one.name,
             "title": one.title[:_LONGEST_TITLE],
             "url": one.url,
-            "seen": one.at.isoformat().replace("+00:00", "Z"),
+            "seen": rfc3339(one.at),
         }
         for one in outlets[:_MOST_OUTLETS]
     ]

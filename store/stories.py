@@ -90,7 +90,7 @@ def untold(session: Session, owed: Sequence[Owed], copies: Mapping[str, str]) ->
 
     What waits for more sources counts each copy as one of them.
     """
-    leads = set(copies.values())
+    leads = {copies[one.match] for one in owed if one.match in copies}
     told = {lead: _told(session, lead) for lead in leads}
     found = []
     for one in owed:
@@ -111,9 +111,10 @@ def elsewhere(
     joined = archive.copies_of(session, sorted(set(leads.values())))
     copied = [match for match, lead in leads.items() if match != lead]
     firsts = archive.first_of(session, sorted({leads[match] for match in copied}))
-    own = dict(
-        session.exec(select(CopyRow.id, CopyRow.entry).where(col(CopyRow.id).in_(copied))).all()
-    )
+    own: dict[str, str] = {}
+    for some in values.batches(copied):
+        rows = session.exec(select(CopyRow.id, CopyRow.entry).where(col(CopyRow.id).in_(some)))
+        own.update(rows.all())
     found = {}
     for match, lead in leads.items():
         members = [*([firsts[lead]] if match in own else []), *joined.get(lead, ())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,10 +66,8 @@ class Guarded(Desk):
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Guarded]:
-    made = Guarded(tmp_path)
-    yield made
-    made.client.close()
-    made.database.close()
+    with closing(Guarded(tmp_path)) as made:
+        yield made
 
 
 def test_a_token_opens_the_feed_in_every_format_under_its_own_address(desk: Guarded) -> None:

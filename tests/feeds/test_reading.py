@@ -98,5 +98,4 @@ def test_nothing_private_is_told(tmp_path: Path) -> None:
         assert SECRET not in answer.text.lower()
     for path in ("?feed=inquiry", "?feed=inquiry-desk", f"/{guarded.matches['The inquiry']}"):
         assert guarded.client.get(f"/api/v1/matches{path}").status_code == 404
-    guarded.client.close()
-    guarded.database.close()
+    guarded.close()

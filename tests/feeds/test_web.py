@@ -45,6 +45,10 @@ class Desk:
         self.client = self.fresh_client()
         self.find(an_entry("1"))
 
+    def close(self) -> None:
+        self.client.close()
+        self.database.close()
+
     def fresh_client(self) -> TestClient:
         app = create_app(
             self.database,

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from feeds.highlight import Segment
 from rules import Because, DeskError, OperatorError, Problem
+from store import rfc3339
 
 T = TypeVar("T")
 
@@ -137,7 +138,7 @@ def moment(at: datetime | None) -> str:
 
 def _plain(value: Any) -> object:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return rfc3339(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, frozenset | set):
