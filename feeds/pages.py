@@ -34,7 +34,7 @@ from store import (
     Source,
     event_id,
 )
-from store.condition import condition, is_polled
+from store.condition import conditions, is_polled
 
 FORMATS = (
     ("atom", "Atom", "application/atom+xml"),
@@ -124,7 +124,7 @@ class Pages:
 
         *covered* are the days of each, by name, and *pushed* those whose hub pushes.
         """
-        rows = [(source, condition(source, now)) for source in sources]
+        rows = conditions(sources, now)
         rows.sort(key=lambda row: (not row[0].spec.enabled, not row[1].troubled, row[0].name))
         days = [(now - timedelta(days=ago)).date() for ago in reversed(range(DAYS))]
         by_day = {name: {one.day: one for one in ones} for name, ones in covered.items()}
@@ -174,7 +174,7 @@ class Pages:
         now: datetime,
     ) -> str:
         """Return the page that shows whether the desk is well; a static one knows no *health*."""
-        found = [(source, condition(source, now)) for source in sources]
+        found = conditions(sources, now)
         states = Counter(state.state for _, state in found).most_common()
         troubled = [row for row in found if row[1].troubled]
         return self._page(

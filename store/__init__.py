@@ -53,6 +53,7 @@ from store.nouns import (
     hub_id,
     match_id,
     rfc3339,
+    same_address,
     server_of,
 )
 
@@ -107,5 +108,6 @@ __all__ = [
     "hub_id",
     "match_id",
     "rfc3339",
+    "same_address",
     "server_of",
 ]

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from store.nouns import Poll, Seen, Source
+from store.nouns import Poll, Seen, Source, same_address
 
 State = Literal[
-    "off", "gone", "failing", "empty", "silent", "overrun", "moved", "slow", "inbox", "new", "well"
+    "off",
+    "gone",
+    "failing",
+    "empty",
+    "silent",
+    "overrun",
+    "moved",
+    "slow",
+    "inbox",
+    "new",
+    "duplicate",
+    "well",
 ]
 
 EMPTY_AFTER = 2
@@ -41,8 +54,46 @@ class Condition:
         return f"{self.state}: {self.words}" if self.words else self.state
 
 
+def conditions(sources: Sequence[Source], now: datetime) -> list[tuple[Source, Condition]]:
+    """Return each of *sources* with what is to be said of it, beside the others."""
+    same = same_feeds((source, read_at(source, now)) for source in sources)
+    return [(source, _beside(condition(source, now), same.get(source.name))) for source in sources]
+
+
+def _beside(found: Condition, others: Sequence[str] | None) -> Condition:
+    if not others or found.state == "failing":
+        return found
+    if found.state == "well":
+        return Condition("duplicate", same_as(others))
+    return replace(found, words="; ".join(filter(None, (found.words, same_as(others)))))
+
+
+def same_as(others: Sequence[str]) -> str:
+    """Return in words that a source is read at the same address as *others*."""
+    return f"the same feed as {', '.join(others)}: one of them is enough"
+
+
+def same_feeds(read: Iterable[tuple[Source, str]]) -> Mapping[str, tuple[str, ...]]:
+    """Return the other names of each feed that several sources have, by the name of each.
+
+    *read* gives the address at which each is read. Scheme, `www.` and last slash of
+    an address do not count; of a page, the same links must be looked for.
+    """
+    alike: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for source, address in read:
+        if is_polled(source):
+            spec = source.spec
+            alike[spec.kind, spec.links, same_address(address)].append(source.name)
+    return {
+        name: tuple(other for other in names if other != name)
+        for names in alike.values()
+        if len(names) > 1
+        for name in names
+    }
+
+
 def condition(source: Source, now: datetime) -> Condition:
-    """Return what is to be said of *source*, the worst first."""
+    """Return what is to be said of *source* alone, the worst first."""
     if not source.spec.enabled:
         return Condition("off", "")
     if source.gone:
@@ -53,7 +104,7 @@ def condition(source: Source, now: datetime) -> Condition:
     if source.spec.kind == "inbox":
         return Condition("inbox", "takes what is handed in")
     if source.polled_at is None:
-        return Condition("new", "not read yet")
+        return Condition("new", "")
     return _of_read(source, now)
 
 
@@ -155,6 +206,11 @@ def moved_address(source: Source, now: datetime) -> str:
     if moved is None or moved.polls < MOVED_POLLS or now - moved.since < MOVED_FOR:
         return ""
     return moved.address
+
+
+def read_at(source: Source, now: datetime) -> str:
+    """Return the address at which *source* is read."""
+    return moved_address(source, now) or source.spec.address
 
 
 def is_polled(source: Source) -> bool:

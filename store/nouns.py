@@ -176,6 +176,21 @@ def server_of(address: str) -> str:
     return host if port in {None, 80, 443} else f"{host}:{port}"
 
 
+def same_address(address: str) -> str:
+    """Return what is the same for all spellings of one address: scheme, `www.` and last slash left out.
+
+    >>> same_address("http://www.Example.org/rss/"), same_address("articles/")
+    ('//example.org/rss', 'articles')
+    """
+    server = server_of(address).removeprefix("www.")
+    if not server:
+        return address.rstrip("/")
+    parts = urlsplit(address)
+    login = f"{parts.username}:{parts.password}@" if parts.username else ""
+    query = f"?{parts.query}" if parts.query else ""
+    return f"//{login}{server}{parts.path.rstrip('/')}{query}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
     """A server that asked not to be asked before *until*, whichever of its feeds was read."""

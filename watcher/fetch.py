@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from feeds.outgoing import Outgoing, OutgoingError, Reply
 from store import Hub, Source, Validators, server_of
-from store.condition import moved_address
+from store.condition import read_at
 from watcher.parse import Document
 
 ACCEPT = (
@@ -80,7 +80,7 @@ async def fetch(outgoing: Outgoing, source: Source, now: datetime) -> Fetched:
     """Return what the source's server sends; raise FetchError."""
     spec, had = source.spec, source.validators
     conditions = {} if _is_to_be_asked_whole(source, now) else _conditions(had)
-    address = moved_address(source, now) or spec.address
+    address = read_at(source, now)
     try:
         reply = await outgoing.get(
             address,

@@ -334,6 +334,13 @@ def test_sources_in_trouble_stand_first_and_those_that_are_off_last(desk: Desk) 
     assert [row.attributes["id"] for row in rows] == ["c-failing", "b-well", "a-off"]
 
 
+def test_sources_that_are_one_feed_are_told_on_the_page(desk: Desk) -> None:
+    address = "https://a.example/rss"
+    desk.database.sync_sources([a_source(name, address=address) for name in ("a", "b")], NOON)
+    row = LexborHTMLParser(desk.client.get("/sources").text).css_first("#a")
+    assert "the same feed as b" in row.text()
+
+
 def test_a_day_on_which_something_was_handed_in_counts_as_read(desk: Desk) -> None:
     desk.database.sync_sources([a_source("quiet")], NOON)
     claim = desk.database.claim("quiet", NOON, timedelta(minutes=1), due_only=False)

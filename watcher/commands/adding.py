@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from feeds.opml import Subscription
+from store import same_address
 from watcher.app import App, opened
 from watcher.commands.errors import UsageError
 from watcher.commands.opml import append_sources, free_name
@@ -34,8 +35,9 @@ def add(
     best, *others = found
     path = folder / FILE
     have = read_sources(folder, shown(path))
-    if known := [spec.name for spec in have if spec.address == best.address]:
-        raise UsageError(f"the desk watches {best.address} already, as {known[0]}")
+    own = same_address(best.address)
+    if known := [spec.name for spec in have if same_address(spec.address) == own]:
+        raise UsageError(f"{best.address}: the desk watches it already, as {known[0]}")
     feed = Subscription(title=name or best.title or address, url=best.address, language=best.lang)
     chosen = free_name(feed, {spec.name for spec in have})
     if name and chosen != name:

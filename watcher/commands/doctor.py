@@ -12,7 +12,7 @@ from typing import Literal
 from rich.markup import escape
 
 from rules import DeskError
-from store.condition import condition
+from store.condition import conditions
 from store.database import Database, StoreError
 from watcher.clock import utc_now
 from watcher.commands.output import out, write_json
@@ -90,8 +90,7 @@ def _store_findings(state: DeskState) -> list[Finding]:
 
 
 def _source_findings(database: Database) -> list[Finding]:
-    now = utc_now()
-    found = [(source, condition(source, now)) for source in database.sources()]
+    found = conditions(database.sources(), utc_now())
     sick = [(source, state) for source, state in found if state.troubled]
     if not sick:
         return [Finding(name="sources", state="ok", text="all are well")]

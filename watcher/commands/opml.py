@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from feeds.opml import OpmlError, Subscription, parse_opml, render_opml
 from rules import DeskError
+from store import same_address
 from watcher.commands.errors import UsageError
 from watcher.commands.output import err, out, write_json
 from watcher.desk import find_desk, read_desk, shown
@@ -34,19 +35,22 @@ def import_opml(given: Path | None, file: Path, *, json: bool) -> None:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     except OpmlError as error:
         raise UsageError(f"{file}: {error}") from error
-    known = {spec.address for spec in have}
-    watchable = [feed for feed in listed if _is_web(feed.url)]
-    new = [feed for feed in watchable if feed.url not in known]
+    known = {same_address(spec.address) for spec in have}
     names = {spec.name for spec in have}
-    added = []
-    for feed in new:
-        name = free_name(feed, names)
-        names.add(name)
-        added.append((name, feed))
+    added, left_out, kept = [], [], 0
+    for feed in listed:
+        address = same_address(feed.url)
+        if not _is_web(feed.url):
+            left_out.append(feed.url)
+        elif address in known:
+            kept += 1
+        else:
+            name = free_name(feed, names)
+            names.add(name)
+            known.add(address)
+            added.append((name, feed))
     if added:
         append_sources(folder, path, added)
-    left_out = [feed.url for feed in listed if feed not in watchable]
-    kept = len(watchable) - len(new)
     if json:
         rows = [{"name": name, "url": feed.url} for name, feed in added]
         write_json({"added": rows, "known": kept, "left_out": left_out})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from store import Source
 from store import Subscription as AtHub
-from store.condition import condition, is_polled, moved_address
+from store.condition import Condition, conditions, is_polled, moved_address, read_at, same_feeds
 from watcher.clock import utc_now
 from watcher.commands.output import moment, out, write_json, write_table
 from watcher.commands.reading import reading
@@ -25,31 +25,39 @@ def show(given: Path | None, *, json: bool) -> None:
         sources = database.sources()
         hubs = {one.source: one for one in database.subscriptions()}
     now = utc_now()
+    found = conditions(sources, now)
     if json:
-        write_json([_as_json(source, hubs.get(source.name), now) for source in sources])
+        same = same_feeds((source, read_at(source, now)) for source in sources)
+        write_json(
+            [
+                _as_json(source, of, hubs.get(source.name), same.get(source.name, ()), now)
+                for source, of in found
+            ]
+        )
         return
     if out().width < _ROOMY:
-        _show_narrow(sources, hubs, now)
+        _show_narrow(found, hubs, now)
         return
     rows = [
         (
             source.name,
             source.spec.kind,
-            str(condition(source, now)),
+            str(of),
             str(source.entries),
             moment(source.newest_at),
             moment(source.succeeded_at),
             _next(source, hubs.get(source.name), now),
         )
-        for source in sources
+        for source, of in found
     ]
     headings = ("source", "kind", "state", "entries", "brought last", "read last", "read next")
     write_table(headings, rows, empty="There are no sources.")
 
 
-def _show_narrow(sources: Iterable[Source], hubs: Mapping[str, AtHub], now: datetime) -> None:
+def _show_narrow(
+    found: Sequence[tuple[Source, Condition]], hubs: Mapping[str, AtHub], now: datetime
+) -> None:
     """Write a line for each source, and below them why some are not simply well."""
-    found = [(source, condition(source, now)) for source in sources]
     rows = [
         (
             source.name,
@@ -63,7 +71,7 @@ def _show_narrow(sources: Iterable[Source], hubs: Mapping[str, AtHub], now: date
     headings = ("source", "state", "entries", "brought last", "read next")
     write_table(headings, rows, empty="There are no sources.")
     for source, of in found:
-        if of.words and of.state not in {"inbox", "new"}:
+        if of.words and of.state != "inbox":
             out().print(f"\n[bold]{source.name}[/] {escape(str(of))}")
 
 
@@ -74,8 +82,9 @@ def _next(source: Source, hub: AtHub | None, now: datetime) -> str:
     return moment(source.next_poll_at) + (", or pushed" if pushed else "")
 
 
-def _as_json(source: Source, hub: AtHub | None, now: datetime) -> dict[str, object]:
-    found = condition(source, now)
+def _as_json(
+    source: Source, found: Condition, hub: AtHub | None, same: Sequence[str], now: datetime
+) -> dict[str, object]:
     return {
         "state": found.state,
         "words": found.words,
@@ -93,6 +102,7 @@ def _as_json(source: Source, hub: AtHub | None, now: datetime) -> dict[str, obje
         "succeeded": source.succeeded_at,
         "newest": source.newest_at,
         "moved_to": moved_address(source, now),
+        "same_as": same,
         "next_poll": source.next_poll_at if is_polled(source) else None,
         "hub": hub
         and {
