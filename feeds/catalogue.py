@@ -66,7 +66,17 @@ class Catalogue:
 
     def moved(self, name: str) -> str:
         """Return the rule that was called *name* before and is shown, or "" for none."""
-        return next((rule.id for rule in self.rules.values() if name in rule.formerly), "")
+        return self.former.get(name, "")
+
+    @property
+    def former(self) -> Mapping[str, str]:
+        """Return the names that no feed has now, each with the rule that had it."""
+        found: dict[str, str] = {}
+        for rule in self.rules.values():
+            for name in rule.formerly:
+                if name not in self.feeds:
+                    found.setdefault(name, rule.id)
+        return found
 
     def title(self, rule: str) -> str:
         """Return the title of *rule*, or its id where it is no more."""

@@ -33,12 +33,22 @@ MOST_ARCHIVED = 500
 
 
 def topics(catalogue: Catalogue) -> Mapping[str, tuple[str, ...]]:
-    """Return the rules of every feed in every format, by its address below the base URL."""
+    """Return the rules of every feed in every format, by its address below the base URL.
+
+    A feed that was renamed has its former addresses, too.
+    """
+    rules = {feed.name: feed.rules for feed in catalogue.feeds.values()}
+    rules |= {name: (rule,) for name, rule in catalogue.former.items()}
     return {
-        Part(name=feed.name).path(ending): feed.rules
-        for feed in catalogue.feeds.values()
-        for ending in RENDERERS
+        Part(name=name).path(ending): asked for name, asked in rules.items() for ending in RENDERERS
     }
+
+
+def present(catalogue: Catalogue, topic: str) -> str:
+    """Return the address, below the base URL, that the feed once at *topic* has now."""
+    asked = part_at(f"/{topic}", "")
+    new = catalogue.moved(asked[0].name) if asked else ""
+    return Part(name=new).path(asked[1]) if asked and new else topic
 
 
 _TRUSTED = 0.25

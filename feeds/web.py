@@ -162,8 +162,7 @@ def create_app(
     def absent_feed(path: str, request: Request) -> Response:
         name, sign, rest = path.partition("/" if "/" in path else ".")
         published = catalogue()
-        new = "" if name in published.feeds else published.moved(name)
-        if new and not sign.startswith("/"):
+        if new := published.moved(name):
             asked = f"?{request.url.query}" if request.url.query else ""
             return _moved(f"{published.base}/feeds/{new}{sign}{rest}{asked}")
         return _absent(published, "feed", name)

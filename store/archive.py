@@ -12,8 +12,18 @@ from sqlalchemy import bindparam, func
 from sqlmodel import Session, SQLModel, and_, col, select
 
 from rules import Match
-from store import values
-from store.nouns import Judged, Known, Linked, Outlet, Published, Revision, Stored, match_id
+from store import renaming, values
+from store.nouns import (
+    Judged,
+    Known,
+    Linked,
+    Outlet,
+    Published,
+    Revision,
+    Stored,
+    StoryTerms,
+    match_id,
+)
 from store.rows import CopyRow, EntryRow, MatchRow, RevisionRow, RuleRow, SourceRow
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,22 +38,32 @@ PUBLISHED = (
 """A match with its entry and the present texts of that."""
 
 
-def sync_rules(session: Session, rules: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
-    """Make the stored rules those of the desk; return the ids of those to be asked anew."""
+def sync_rules(
+    session: Session,
+    rules: Mapping[str, tuple[str, str]],
+    formerly: Mapping[str, Sequence[str]],
+) -> tuple[str, ...]:
+    """Make the stored rules those of the desk; return the ids of those to be asked anew.
+
+    What is kept under the names that they had *formerly* is theirs.
+    """
     rows = {row.id: row for row in session.exec(select(RuleRow))}
+    renaming.take_over(session, rows, formerly, rules.keys())
     unasked = []
     for identity, (version, title) in rules.items():
-        row = rows.pop(identity, None)
+        row = rows.get(identity)
         if row is None:
             row = RuleRow(id=identity, version=version, title=title)
             session.add(row)
+        if row.became:
+            renaming.in_use_again(rows, row)
         if row.retired:
             row.judged = ""
         row.sqlmodel_update({"version": version, "title": title, "retired": False})
         if row.judged != version:
             unasked.append(identity)
-    for row in rows.values():
-        row.retired = True
+    for identity in rows.keys() - rules.keys():
+        rows[identity].retired = True
     return tuple(unasked)
 
 
@@ -174,6 +194,30 @@ class Recorder:
         self._next: datetime | None = None
         self._rules: dict[str, RuleRow] = {}
 
+    def followed(
+        self, judged: Sequence[Judged], terms: StoryTerms
+    ) -> tuple[Sequence[Judged], StoryTerms]:
+        """Return *judged* by rules as they are called now: one may have been renamed meanwhile."""
+        said = {match.rule for one in judged for match in one.matches}
+        said.update(rule for one in judged for rule in one.lost)
+        self._load(said)
+        renamed = {rule: self._present(rule) for rule in said if self._is_renamed(rule)}
+        return renaming.followed(renamed, judged, terms) if renamed else (judged, terms)
+
+    def _is_renamed(self, rule: str) -> bool:
+        return rule in self._rules and bool(self._rules[rule].became)
+
+    def _present(self, rule: str) -> str:
+        while self._is_renamed(rule):
+            rule = self._rules[rule].became
+            self._load({rule})
+        return rule
+
+    def match_id(self, rule: str, entry: str) -> str:
+        """Return the id of the match of *rule*, as it is called now, on an entry."""
+        row = self._rules.get(rule)
+        return match_id((row and row.origin) or rule, entry)
+
     def entries(self, judged: Sequence[Judged]) -> int:
         """Store entries that are new or were edited; return how many are new."""
         stored = _by_id(self._session, EntryRow, [one.id for one in judged])
@@ -203,11 +247,13 @@ class Recorder:
 
         Return the number of each match by its id, and how many are new.
         """
+        self._load({match.rule for _, said in found for match in said})
         pairs = [
-            (match_id(match.rule, entry), entry, match) for entry, said in found for match in said
+            (self.match_id(match.rule, entry), entry, match)
+            for entry, said in found
+            for match in said
         ]
         stored = _by_id(self._session, MatchRow, [identity for identity, _, _ in pairs])
-        self._load({match.rule for _, _, match in pairs})
         numbers: dict[str, int] = {}
         added = []
         for identity, entry, match in pairs:
@@ -234,11 +280,11 @@ class Recorder:
 
     def lose(self, entry: str, rule: str) -> dict[str, int]:
         """Store that the entry's present text does not match any more; return the match's number."""
-        row = self._session.get(MatchRow, match_id(rule, entry))
+        self._load({rule})
+        row = self._session.get(MatchRow, self.match_id(rule, entry))
         if row is None:
             return {}
         if not row.lost:
-            self._load({rule})
             self._changed(rule)
             row.lost = True
             row.updated_at = self._instant()
@@ -249,7 +295,7 @@ class Recorder:
         row = self._touched(match)
         self._session.add(
             CopyRow(
-                id=match_id(copied.rule, entry),
+                id=self.match_id(copied.rule, entry),
                 match=match,
                 rule=copied.rule,
                 entry=entry,

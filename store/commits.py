@@ -17,9 +17,10 @@ def write(session: Session, poll: Poll) -> Committed:
     recorder = archive.Recorder(session, poll.at)
     new = recorder.entries(poll.judged)
     recorder.linked(poll.linked)
-    said = stories.record(session, recorder, poll.judged, poll.stories, poll.at)
+    judged, terms = recorder.followed(poll.judged, poll.stories)
+    said = stories.record(session, recorder, judged, terms, poll.at)
     numbers = said.numbers
-    for one in poll.judged:
+    for one in judged:
         for rule in one.lost:
             numbers |= recorder.lose(one.id, rule)
     wanted = stories.untold(session, poll.owed, said.copies)
@@ -52,4 +53,4 @@ def _told(
 def add(session: Session, judged: Sequence[Judged], terms: StoryTerms, now: datetime) -> int:
     """Store matches on entries that are stored, owing nothing; return how many are new."""
     recorder = archive.Recorder(session, now)
-    return stories.record(session, recorder, judged, terms, now).new
+    return stories.record(session, recorder, *recorder.followed(judged, terms), now).new

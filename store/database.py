@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from store import (
     archive,
@@ -17,6 +18,7 @@ from store import (
     lines,
     outbox,
     receivers,
+    renaming,
     schedule,
     subscriptions,
     tokens,
@@ -59,6 +61,7 @@ from store.nouns import (
 __all__ = ["Database", "StoreBusyError", "StoreError"]
 
 _NEAR_COPIES_APART = StoryTerms()
+_NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Database:
@@ -364,14 +367,24 @@ class Database:
 
     # rules and matches
 
-    def sync_rules(self, rules: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
+    def sync_rules(
+        self,
+        rules: Mapping[str, tuple[str, str]],
+        formerly: Mapping[str, Sequence[str]] = _NO_NAMES,
+    ) -> tuple[str, ...]:
         """Make the stored rules those of the desk: id -> (version, title).
 
         Return the ids whose present version was not asked about the stored
-        entries so far. A rule that is gone keeps its matches.
+        entries so far. A rule that is gone keeps its matches, until one that has
+        none names it among those that it was *formerly*, and takes them over.
         """
         with self._engine.writing() as session:
-            return archive.sync_rules(session, rules)
+            return archive.sync_rules(session, rules, formerly)
+
+    def origins(self) -> Mapping[str, str]:
+        """Return what the ids of matches are derived from, for rules whose name is another now."""
+        with self._engine.reading() as session:
+            return renaming.origins(session)
 
     def mark_judged(self, versions: Mapping[str, str]) -> None:
         """Record that these rules, id -> version, were asked about the stored entries."""

@@ -193,7 +193,9 @@ class RuleRow(SQLModel, table=True):
 
     *changes* counts every change of what its feed shows. *judged* is the version
     that was asked about the stored entries too. *private* ones are shown to
-    those who have a token alone, also when they are retired.
+    those who have a token alone, also when they are retired. *origin* is what the
+    ids of its matches are derived from, where that is not its own; *became* is the
+    name to which they went.
     """
 
     __tablename__ = "rule"
@@ -207,6 +209,8 @@ class RuleRow(SQLModel, table=True):
     matches: int = 0
     changes: int = 0
     matched_at: datetime | None = _instant(null=True)
+    origin: str = ""
+    became: str = ""
 
 
 class MatchRow(SQLModel, table=True):

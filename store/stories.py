@@ -18,7 +18,7 @@ from rules import Entry, Match
 from rules.story import same_story
 from store import archive, values
 from store.archive import SHOWN, Recorder
-from store.nouns import Judged, Outlet, Owed, StoryTerms, match_id
+from store.nouns import Judged, Outlet, Owed, StoryTerms
 from store.rows import BandRow, CopyRow, DeliveryRow, EntryRow, MatchRow, RevisionRow
 
 _REMEMBERED = timedelta(days=31)
@@ -64,7 +64,7 @@ def record(
         alone = []
         were = {copy.rule: copy for copy in copied.get(one.id, ())}
         for match in one.matches:
-            identity = match_id(match.rule, one.id)
+            identity = recorder.match_id(match.rule, one.id)
             if copy := were.pop(match.rule, None):
                 copy.terms = _terms(match)
                 said.copies[identity] = copy.match

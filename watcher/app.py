@@ -173,15 +173,18 @@ class App:
     async def take_in(self, state: DeskState) -> None:
         """Make *state* the desk that is worked by from now on."""
         now = utc_now()
-        rules = {rule.id: (rule.version, rule.title) for rule in state.book.rules.rules.values()}
-        changed = await self.bridge(self.database.sync_rules, rules)
+        known = state.book.rules.rules.values()
+        rules = {rule.id: (rule.version, rule.title) for rule in known}
+        formerly = {rule.id: rule.formerly for rule in known if rule.formerly}
+        changed = await self.bridge(self.database.sync_rules, rules, formerly)
         await self.bridge(self.database.sync_sources, state.sources, now)
         await self.bridge(self.database.sync_endpoints, tuple(state.endpoints), now)
         await self.bridge(self.database.expect_digests, empty_digests(state.endpoints, now))
         retired = await self.bridge(self.database.retired_rules)
         private = state.catalogue.private_rules
         hidden = await self.bridge(self.database.hide_rules, frozenset(private))
-        self.state = state.with_past(retired, hidden)
+        origins = await self.bridge(self.database.origins)
+        self.state = state.with_past(retired, hidden, origins)
         await self.hub.sync()
         self._changed.update(dict.fromkeys(changed, now))
         if changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -50,6 +50,12 @@ class Desk:
     base_url: str
     window: timedelta = timedelta()
     """How long copies join the story of an entry; nothing, where none do."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """What the ids of matches are derived from, for rules that were renamed."""
+
+    def match_id(self, rule: str, entry: str) -> str:
+        """Return the id of the match of *rule* on the entry with the id *entry*."""
+        return match_id(self.origins.get(rule, rule), entry)
 
     def stories(self, judged: Iterable[Judged]) -> StoryTerms:
         """Return which copies of what was *judged* join a story."""
@@ -203,7 +209,7 @@ def _owed(verdict: Judged, before: Known | None, desk: Desk, now: datetime) -> I
     for match in (*verdict.matches, *lost):
         updated = before is not None and match.rule in before.matched
         event = "match.updated" if updated else "match.created"
-        identity = match_id(match.rule, verdict.id)
+        identity = desk.match_id(match.rule, verdict.id)
         subject = f"{identity} {verdict.entry.sha256}" if updated else identity
         when = desk.rules.rules[match.rule].escalations
         for endpoint in desk.subscribers(event, match.rule):
@@ -227,7 +233,7 @@ def _payload(
         match=match,
         entry=verdict.entry,
         entry_id=verdict.id,
-        match_id=match_id(match.rule, verdict.id),
+        match_id=desk.match_id(match.rule, verdict.id),
         seen=before.seen_at if before else now,
     )
     if event != "match.updated":

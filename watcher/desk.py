@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -116,6 +116,7 @@ class DeskState:
     setting_problems: tuple[Problem, ...] = ()
     retired: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -153,9 +154,14 @@ class DeskState:
             hidden=self.hidden,
         )
 
-    def with_past(self, retired: frozenset[str], hidden: frozenset[str]) -> DeskState:
-        """Return this desk, knowing the rules that it had once, and which rules ever were private."""
-        return replace(self, retired=retired, hidden=hidden)
+    def with_past(
+        self, retired: frozenset[str], hidden: frozenset[str], origins: Mapping[str, str]
+    ) -> DeskState:
+        """Return this desk, knowing the rules that it had once, and which rules ever were private.
+
+        *origins* are what the matches of renamed rules have their ids from.
+        """
+        return replace(self, retired=retired, hidden=hidden, origins=origins)
 
     @property
     def endpoints(self) -> Mapping[str, EndpointSpec]:
@@ -171,6 +177,7 @@ class DeskState:
             endpoints=self.settings.endpoints,
             base_url=self.settings.site.base_url,
             window=stories.window if stories.join else timedelta(),
+            origins=self.origins,
         )
 
 

@@ -13,7 +13,7 @@ from feeds.document import Document
 from feeds.hub import Pushes, RefusedError, Rings, asked_of
 from feeds.outgoing import Outgoing, OutgoingError
 from feeds.sending import Sender
-from feeds.shelf import Shelf, topics
+from feeds.shelf import Shelf, present, topics
 from store import EndpointSpec, HubRequest
 from store.database import Database
 from watcher.bridge import Bridge
@@ -125,7 +125,8 @@ class Hub:
         catalogue = self._catalogue
         if topic not in topics(catalogue):
             return None
-        return await self._bridge(self._shelf.document, catalogue, f"/{topic}")
+        path = f"/{present(catalogue, topic)}"
+        return await self._bridge(self._shelf.document, catalogue, path)
 
     async def _is_meant(self, request: HubRequest) -> bool:
         asked = {

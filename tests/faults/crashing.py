@@ -13,6 +13,7 @@ from typing import Any
 
 import feeds.outgoing
 import store.bundles
+import store.renaming
 import store.stories
 import watcher.drain
 import watcher.gather
@@ -44,6 +45,10 @@ STORY_STEPS: dict[str, tuple[Any, str, bool]] = {
     "copy silenced": (store.stories, "untold", True),
     "copy committed": (Database, "commit_each", True),
 }
+NAME_STEPS: dict[str, tuple[Any, str, bool]] = {
+    "matches moved": (store.renaming, "_move", True),
+    "rules committed": (Database, "sync_rules", True),
+}
 """Each step: whose function it is, its name, and whether to die after it rather than before."""
 
 
@@ -69,7 +74,7 @@ def dies(function: Callable[..., Any], after: bool, times: int) -> Callable[...,
 def main() -> None:
     """Set the trap and run the command."""
     step, times, *command = sys.argv[1:]
-    owner, name, after = {**STEPS, **DIGEST_STEPS, **STORY_STEPS}[step]
+    owner, name, after = (STEPS | DIGEST_STEPS | STORY_STEPS | NAME_STEPS)[step]
     setattr(owner, name, dies(getattr(owner, name), after, int(times)))
     sys.argv = ["tocsin", *command]
     from watcher.cli import main as tocsin

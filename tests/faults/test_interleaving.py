@@ -1,4 +1,4 @@
-"""Polls, edits, deliveries, deaths, clocks and changed rules in any order: nothing lost or doubled."""
+"""Polls, edits, deliveries, deaths, clocks, rules changed and renamed: nothing lost or doubled."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from watcher.decide import Desk, decide
 NAMES = ("newsroom", "union")
 SPECS = {name: a_spec(name, rate=1000) for name in NAMES}
 FAR = timedelta(hours=30)
+CALLED = ("law-32108", "law", "the-law")
 
 
 class DiedError(BaseException):
@@ -36,6 +37,7 @@ class Interleaving(RuleBasedStateMachine):
         self.taken: dict[str, set[bytes]] = defaultdict(set)
         self.answers: list[int] = []
         self.version = 1
+        self.name = CALLED[0]
         self.office = self.opened()
         self.start()
 
@@ -60,9 +62,13 @@ class Interleaving(RuleBasedStateMachine):
 
     def desk(self) -> Desk:
         """Return the desk, whose rule has another version after each edit."""
-        asks = a_rule(query=f"law:32108 OR extra{self.version}", notify=NAMES)
-        self.office.database.sync_rules({asks.id: (asks.version, asks.title)})
-        return Desk(rules=RuleSet([asks]), endpoints=SPECS, base_url=BASE)
+        query = f"law:32108 OR extra{self.version}"
+        asks = a_rule(self.name, query, formerly=CALLED, notify=NAMES)
+        database = self.office.database
+        database.sync_rules({asks.id: (asks.version, asks.title)}, {asks.id: asks.formerly})
+        return Desk(
+            rules=RuleSet([asks]), endpoints=SPECS, base_url=BASE, origins=database.origins()
+        )
 
     @rule(changed=st.text("abcdef", max_size=3), dies=st.sampled_from([False, False, True]))
     def articles_appear_or_are_edited_and_the_source_is_polled(
@@ -108,6 +114,11 @@ class Interleaving(RuleBasedStateMachine):
     def the_rule_is_edited(self) -> None:
         self.version += 1
 
+    @rule(name=st.sampled_from(CALLED))
+    def the_rule_is_renamed(self, name: str) -> None:
+        self.name = name
+        self.desk()
+
     @precondition(lambda self: any(one.disabled for one in self.office.database.endpoints()))
     @rule()
     def endpoints_are_enabled(self) -> None:
@@ -116,7 +127,7 @@ class Interleaving(RuleBasedStateMachine):
 
     @invariant()
     def each_article_is_in_the_feed_once_and_an_id_has_one_body(self) -> None:
-        found = [one.entry.key for one in self.office.database.published(["law-32108"], 100)]
+        found = [one.entry.key for one in self.office.database.published(CALLED, 100)]
         assert len(found) == len(set(found))
         assert set(found) <= self.shown.keys()
         assert all(len(bodies) == 1 for bodies in self.taken.values())
@@ -135,7 +146,7 @@ class Interleaving(RuleBasedStateMachine):
             assert {one.state for one in deliveries} <= {"delivered"}
             assert {one.id for one in deliveries} == self.taken.keys()
             assert len(deliveries) == len(NAMES) * len(self.shown)
-            published = self.office.database.published(["law-32108"], 100)
+            published = self.office.database.published([self.name], 100)
             assert {one.entry.key for one in published} == self.shown.keys()
             assert self.office.database.check() == ()
         finally:

@@ -15,7 +15,7 @@ import pytest
 
 from store.database import Database
 from tests.desks import SECRET, write_desk
-from tests.faults.crashing import DIGEST_STEPS, STEPS, STORY_STEPS
+from tests.faults.crashing import DIGEST_STEPS, NAME_STEPS, STEPS, STORY_STEPS
 from tests.feeds.servers import Answer, Receiver, serving
 from tests.journeys.running import eventually, ran, started, tocsin
 
@@ -190,6 +190,38 @@ def test_a_desk_that_dies_while_a_copy_joins_tells_its_story_once(
         database.close()
     assert [outlet.name for outlet in match.outlets] == ["other"]
     assert len(receiver.taken) == 1
+
+
+@pytest.mark.parametrize("step", NAME_STEPS)
+def test_a_desk_that_dies_while_a_rule_gets_another_name_tells_nothing_again(
+    tmp_path: Path, step: str
+) -> None:
+    with receiving() as (address, receiver):
+        folder = write_desk(tmp_path / "desk", receiver=address)
+        for number in range(ARTICLES):
+            write_article(folder, number)
+        poll = ["--desk", str(folder), "poll", "--source", "articles"]
+        assert tocsin(*poll, cwd=tmp_path).returncode == 0
+        before = _matches(folder, "law-32108")
+
+        rules = folder / "rules" / "rules.yaml"
+        renamed = "id: law\n    formerly: [law-32108]"
+        rules.write_text(rules.read_text("utf-8").replace("id: law-32108", renamed), "utf-8")
+        dead = ran("tests.faults.crashing", step, "1", *poll, cwd=tmp_path)
+        assert dead.returncode == 137, dead.stderr
+        assert tocsin(*poll, cwd=tmp_path).returncode == 0
+
+    assert _matches(folder, "law") == before
+    assert _matches(folder, "law-32108") == []
+    assert len(receiver.taken) == ARTICLES
+
+
+def _matches(folder: Path, rule: str) -> list[str]:
+    database = Database.open(f"sqlite:///{folder / 'data' / 'tocsin.db'}")
+    try:
+        return [one.id for one in database.published([rule], 100)]
+    finally:
+        database.close()
 
 
 def _closes(folder: Path) -> float:

@@ -202,10 +202,12 @@ def test_an_empty_feed_is_there_an_unknown_one_is_not_a_removed_one_is_gone(desk
 
 @pytest.mark.parametrize("ending", TYPES)
 def test_a_renamed_rules_feed_and_page_lead_to_the_new_ones(desk: Desk, ending: str) -> None:
-    desk.database.sync_rules({"law": ("v1", "L")})
-    desk.catalogue = a_catalogue(a_rule("law", formerly=("law-32108", "extortion")))
+    names = ("law-32108", "extortion")
+    desk.database.sync_rules({"law": ("v1", "L")}, {"law": names})
+    desk.catalogue = a_catalogue(a_rule("law", formerly=names))
     moved = {
         f"/feeds/law-32108.{ending}": f"{BASE}/feeds/law.{ending}",
+        f"/feeds/law-32108/2026-11.{ending}": f"{BASE}/feeds/law/2026-11.{ending}",
         f"/feeds/extortion.{ending}?n=5": f"{BASE}/feeds/law.{ending}?n=5",
         "/topics/extortion": f"{BASE}/topics/law",
     }
