@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from rules import Entry
@@ -29,6 +30,19 @@ def same_link(url: str) -> str:
 def key_of(guid: str, link: str, entry: Entry) -> str:
     """Return an entry's identity in its source: its raw guid, its canonical link, or its hash."""
     return guid.strip() or canonical(link) or f"sha256:{entry.sha256}"
+
+
+def item_key(guid: str, link: str, entry: Entry) -> str:
+    """Return an entry's identity in a feed: as `key_of`, but a link alone is none.
+
+    Notices may all lead to a home page, and posts to places in one page: beside the
+    link goes the title, or what stands for it.
+    """
+    if guid.strip() or not link:
+        return key_of(guid, link, entry)
+    said = f"{link.partition('#')[2]}\n{entry.title or entry.sha256}"
+    mark = blake2b(said.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return f"{canonical(link)} {mark}"
 
 
 def canonical(url: str) -> str:

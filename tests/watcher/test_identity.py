@@ -115,28 +115,68 @@ async def test_the_copy_of_an_article_in_another_source_is_told_once(tmp_path: P
     assert len(receiver.taken) == 6
 
 
+def notice(number: int, *, dated: bool, titled: bool) -> str:
+    """Return a notice that has no guid, and leads to a home page as all others do."""
+    said = f"Ley 32108: aviso {number}"
+    date = f"<pubDate>Tue, 24 Nov 2026 {number:02}:00:00 GMT</pubDate>" if dated else ""
+    name = "title" if titled else "description"
+    return f"<item><{name}>{said}</{name}><link>https://a.pe/</link>{date}</item>"
+
+
+@pytest.mark.parametrize("titled", [True, False], ids=["titled", "untitled"])
+@pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
 @in_loop
 async def test_notices_without_guid_at_one_address_are_each_told_once(
-    tmp_path: Path, clock
+    tmp_path: Path, dated: bool, titled: bool
 ) -> None:
-    # given a feed whose notices have no guid and lead to its home page, the newest first
-    def notices(*numbers: int) -> bytes:
-        items = "".join(
-            f"<item><title>Ley 32108: aviso {n}</title><link>https://a.pe/</link>"
-            f"<pubDate>Tue, 24 Nov 2026 {n:02}:00:00 GMT</pubDate></item>"
-            for n in numbers
-        )
-        body = f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>'
-        return respond(body=body.encode(), content_type="application/rss+xml")
-
-    shown = [(1,), (2, 1), (3, 2, 1), (4, 3), (3, 4)]
+    # given a feed of notices, the newest first: one alone at first, and again, and later
+    shown = [(1,), (2, 1), (3, 2, 1), (4,), (5,), (4, 5), (5,)]
+    receiver = Receiver(secret=SECRET)
+    documents = [feed(*(notice(n, dated=dated, titled=titled) for n in ones)) for ones in shown]
     async with (
-        serving(*(notices(*numbers) for numbers in shown)) as server,
+        serving(*documents) as server,
+        serving(receiver) as endpoint,
+        at_work(write_desk(tmp_path, feeds={"news": server.url}, receiver=endpoint.url)) as app,
+    ):
+        # when it is read again and again, then each is news once
+        news = [(await polled(app, "news")).committed.new for _ in shown]
+        assert news == [1, 1, 1, 1, 1, 0, 0]
+        await app.engine.settle(timedelta(seconds=10))
+        await app.drainer.drain("newsroom")
+    assert len(receiver.taken) == 5
+
+
+@in_loop
+async def test_items_of_a_json_feed_without_id_are_told_apart_as_those_of_others_are(
+    tmp_path: Path,
+) -> None:
+    items = [
+        {"url": "https://a.pe/", "title": f"Ley 32108: aviso {n}", "content_text": "x"}
+        for n in (1, 2)
+    ]
+    head = {"version": "https://jsonfeed.org/version/1.1", "title": "T"}
+    answers = [
+        respond(body=json.dumps({**head, "items": some}).encode(), content_type="application/json")
+        for some in (items[:1], items)
+    ]
+    async with (
+        serving(*answers) as server,
         at_work(write_desk(tmp_path, feeds={"news": server.url})) as app,
     ):
-        # when it is read again and again, then each is news once, also the one that was alone first
-        assert [(await polled(app, "news")).committed.new for _ in shown] == [1, 1, 1, 1, 0]
-        assert len(titles(app)) == 4
+        assert [(await polled(app, "news")).committed.new for _ in answers] == [1, 1]
+
+
+@in_loop
+async def test_an_edited_headline_of_an_article_without_guid_is_an_edit(tmp_path: Path) -> None:
+    edited = item(1, guid="", title="La Ley 32108, corregida")
+    async with (
+        serving(feed(item(1, guid=""), item(2, guid="")), feed(edited, item(2, guid=""))) as server,
+        at_work(write_desk(tmp_path, feeds={"news": server.url})) as app,
+    ):
+        await polled(app, "news")
+        second = (await polled(app, "news")).committed
+        assert (second.new, second.revised) == (0, 1)
+        assert (await polled(app, "news")).committed.revised == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 from rules import Entry
 from rules.visible import visible_text
 from store import Hub
-from watcher.links import key_of
+from watcher.links import item_key
 from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.fields import absolute, iso_instant, shown_title, texts, told_apart
 from watcher.parse.mended import mended
@@ -65,7 +65,7 @@ def _entry(item: Mapping[str, Any], feed: Mapping[str, Any], document: Document)
         published=iso_instant(item.get("date_published")),
         updated=iso_instant(item.get("date_modified")),
     )
-    return replace(entry, key=key_of(_identity(item.get("id")), link, entry))
+    return replace(entry, key=item_key(_identity(item.get("id")), link, entry))
 
 
 def _identity(written: object) -> str:

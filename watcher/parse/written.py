@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from hashlib import blake2b
 from time import struct_time
 
 from rules import Entry
 from store import Hub, Wishes
-from watcher.links import key_of
+from watcher.links import item_key
 from watcher.parse.document import Document, Parsed
 from watcher.parse.fields import absolute, instant, shown, shown_title, texts, told_apart
 
@@ -64,9 +63,8 @@ class Written:
 def parsed(written: Written, document: Document) -> Parsed:
     """Return what a feed *written* so says, at most 5,000 entries."""
     items = written.items[:MOST_ENTRIES]
-    entries = [_entry(item, document) for item in items]
     return Parsed(
-        entries=told_apart(_titled(items, entries)),
+        entries=told_apart([_entry(item, document) for item in items]),
         title=shown_title(written.title),
         wishes=_wishes(written, document.body),
         hub=_hub(written.links, document),
@@ -90,34 +88,7 @@ def _entry(item: Item, document: Document) -> Entry:
         updated=instant(item.updated),
         outlet=shown_title(item.outlet),
     )
-    return replace(entry, key=key_of(item.id, link, entry))
-
-
-def _titled(items: Sequence[Item], entries: Sequence[Entry]) -> list[Entry]:
-    """Return *entries*; those without a guid of which several have one link are known by title.
-
-    So are notices that all lead to a home page, and posts that are places in one page.
-    """
-    marks = [
-        None if item.id.strip() else _mark(entry)
-        for item, entry in zip(items, entries, strict=True)
-    ]
-    sharing: dict[str, set[str]] = {}
-    for mark, entry in zip(marks, entries, strict=True):
-        if mark is not None:
-            sharing.setdefault(entry.key, set()).add(mark)
-    return [
-        replace(entry, key=f"{entry.key} {mark}")
-        if mark is not None and len(sharing[entry.key]) > 1
-        else entry
-        for mark, entry in zip(marks, entries, strict=True)
-    ]
-
-
-def _mark(entry: Entry) -> str:
-    """Return what tells *entry* from others with the same link."""
-    said = f"{entry.url.partition('#')[2]}\n{entry.title}"
-    return blake2b(said.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return replace(entry, key=item_key(item.id, link, entry))
 
 
 def _names(written: Iterable[str | None]) -> tuple[str, ...]:
