@@ -41,14 +41,19 @@ def write_desk(
     options: str = "alert_since: always",
     events: str = '["match.created"]',
     port: int = 0,
+    private: bool = True,
 ) -> Path:
-    """Write a desk: *feeds* are name -> address; *receiver* is where webhooks go, if anywhere."""
+    """Write a desk: *feeds* are name -> address; *receiver* is where webhooks go, if anywhere.
+
+    Both may stand on loopback, unless they are not *private*.
+    """
     (folder / "rules").mkdir(parents=True, exist_ok=True)
     (folder / "articles").mkdir(exist_ok=True)
     wanted = rules if receiver else rules.replace("    notify: [newsroom]\n", "")
     (folder / "rules" / "rules.yaml").write_text(wanted, "utf-8")
     lines = [
-        f"  - {{name: {name}, kind: feed, url: '{url}', allow_private: true, {options}}}\n"
+        f"  - {{name: {name}, kind: feed, url: '{url}', allow_private: {str(private).lower()}, "
+        f"{options}}}\n"
         for name, url in (feeds or {}).items()
     ]
     lines.append("  - {name: articles, kind: files, path: articles, alert_since: always}\n")
@@ -58,7 +63,8 @@ def write_desk(
         (folder / "newsroom.secret").write_text(SECRET)
         settings += (
             f'[endpoints.newsroom]\nurl = "{receiver}"\nevents = {events}\n'
-            'secret = {file = "newsroom.secret"}\nallow_private = true\n'
+            'secret = {file = "newsroom.secret"}\n'
+            f"allow_private = {str(private).lower()}\n"
         )
     (folder / "tocsin.toml").write_text(settings, "utf-8")
     return folder

@@ -194,6 +194,6 @@ def _refusal(reply: Reply, address: str, now: datetime) -> FetchError:
     hint = hints.get(reply.status, "its own fault" if reply.status >= 500 else "not what we asked")
     reason = f"the server answered {reply.status} ({hint})"
     wait = reply.retry_after(now)
-    asks_for_rest = reply.status == 429 or (reply.status == 503 and wait is not None)
+    asks_for_rest = reply.status == 429 or (reply.status == 503 and bool(wait))
     tired = server_of(reply.url if reply.hops else address) if asks_for_rest else ""
     return FetchError(reason, retry_after=wait, tired=tired)

@@ -215,8 +215,7 @@ class Poller:
         )
         if not (isinstance(error, FetchError) and error.tired):
             return poll
-        least = self._pace.min if wait is None else wait
-        return replace(poll, rest=Rest(server=error.tired, until=now + least))
+        return replace(poll, rest=Rest(server=error.tired, until=now + (wait or self._pace.min)))
 
     async def _commit(self, poll: Poll) -> Polled | None:
         committed = await self._write(poll)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from feeds import guard
-from feeds.streams import Stream
 from tests.desks import SECRET, at_work, polled, rss, source, titles, write_desk
 from tests.feeds.servers import Asked, Receiver, in_loop, respond, serving
 
@@ -16,40 +13,14 @@ XML = "application/rss+xml; charset=utf-8"
 LAW = ("1", "La Ley 32108")
 
 
-@pytest.fixture(autouse=True)
-def reached(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Have each name lead to a public address, for which this machine stands; note the ports."""
-    ports: list[int] = []
-    connect = guard.connected
-
-    async def public(_: guard.SystemResolver, host: str, port: int) -> Sequence[str]:
-        return ["1.1.1.1"]
-
-    async def here(address: str, port: int) -> Stream:
-        assert address == "1.1.1.1"
-        ports.append(port)
-        return await connect("127.0.0.1", port)
-
-    monkeypatch.setattr(guard.SystemResolver, "__call__", public)
-    monkeypatch.setattr(guard, "connected", here)
-    return ports
-
-
 def public_desk(folder: Path, feed: int, receiver: int) -> Path:
     """Write a desk whose feed and receiver have names and odd ports, and no `allow_private`."""
-    written = write_desk(
+    return write_desk(
         folder,
         feeds={"news": f"http://news.example:{feed}/feed"},
         receiver=f"http://desk.example:{receiver}/hook",
+        private=False,
     )
-    for file, permission in (
-        ("sources.yaml", "allow_private: true, "),
-        ("tocsin.toml", "allow_private = true\n"),
-    ):
-        text = (written / file).read_text("utf-8")
-        assert permission in text
-        (written / file).write_text(text.replace(permission, ""), "utf-8")
-    return written
 
 
 @in_loop
