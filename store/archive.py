@@ -186,11 +186,17 @@ def _matched(session: Session, entries: Sequence[str]) -> dict[str, dict[str, st
 
 
 class Recorder:
-    """Stores entries and matches within one transaction, many at a time."""
+    """Stores entries and matches within one transaction, many at a time.
 
-    def __init__(self, session: Session, now: datetime) -> None:
+    *seen* is when each entry was looked at, by its id; where that is the same, it is *now*.
+    """
+
+    def __init__(
+        self, session: Session, now: datetime, seen: Mapping[str, datetime] | None = None
+    ) -> None:
         self._session = session
         self._now = now
+        self._seen = seen or {}
         self._next: datetime | None = None
         self._rules: dict[str, RuleRow] = {}
 
@@ -218,23 +224,27 @@ class Recorder:
         row = self._rules.get(rule)
         return match_id((row and row.origin) or rule, entry)
 
-    def entries(self, judged: Sequence[Judged]) -> int:
-        """Store entries that are new or were edited; return how many are new."""
+    def entries(self, judged: Sequence[Judged]) -> frozenset[str]:
+        """Store entries that are new or were edited; return the ids of those that are new."""
         stored = _by_id(self._session, EntryRow, [one.id for one in judged])
         added, revisions = [], []
         for one in judged:
             columns = values.entry_columns(one.entry, one.link) | values.linked_columns(one.linked)
-            row = stored.get(one.id)
+            row, at = stored.get(one.id), self.at(one.id)
             if row is None:
-                added.append({"id": one.id, "seen_at": self._now, "revision": 1, **columns})
+                added.append({"id": one.id, "seen_at": at, "revision": 1, **columns})
             else:
                 row.sqlmodel_update({**columns, "revision": row.revision + 1})
             number = row.revision if row else 1
-            revisions.append(values.revision_columns(one, number, self._now))
+            revisions.append(values.revision_columns(one, number, at))
         self._session.flush()
         self._insert(EntryRow, added)  # what refers to an entry comes after it
         self._insert(RevisionRow, revisions)
-        return len(added)
+        return frozenset(row["id"] for row in added)
+
+    def at(self, entry: str) -> datetime:
+        """Return when the entry with that id was looked at."""
+        return self._seen.get(entry, self._now)
 
     def linked(self, found: Sequence[tuple[str, Linked]]) -> None:
         """Store what came of reading the articles of entries whose text stayed as it was."""
@@ -242,10 +252,13 @@ class Recorder:
             if row := self._session.get(EntryRow, identity):
                 row.sqlmodel_update(values.linked_columns(linked))
 
-    def matches(self, found: Sequence[tuple[str, Sequence[Match]]]) -> tuple[dict[str, int], int]:
+    def matches(
+        self, found: Sequence[tuple[str, Sequence[Match]]]
+    ) -> tuple[dict[str, int], dict[str, str]]:
         """Store that rules say yes to entries, given by id.
 
-        Return the number of each match by its id, and how many are new.
+        Return the number of each match by its id, and the entries of those that are new, by
+        theirs.
         """
         self._load({match.rule for _, said in found for match in said})
         pairs = [
@@ -276,7 +289,7 @@ class Recorder:
             numbers[identity] = rule.matches
         self._session.flush()
         self._insert(MatchRow, added)
-        return numbers, len(added)
+        return numbers, {row["id"]: row["entry"] for row in added}
 
     def lose(self, entry: str, rule: str) -> dict[str, int]:
         """Store that the entry's present text does not match any more; return the match's number."""
@@ -300,7 +313,7 @@ class Recorder:
                 rule=copied.rule,
                 entry=entry,
                 terms=terms,
-                at=self._now,
+                at=self.at(entry),
             )
         )
         self._session.flush()

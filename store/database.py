@@ -340,18 +340,15 @@ class Database:
         """Commit *polls*, which came at the same time, in one transaction: all of them or none."""
         with self._engine.writing() as session:
             held = schedule.held(session, polls)
-            found: list[Committed | None] = []
-            settled = []
-            for poll in polls:
-                source = held.pop(poll.token, None)
-                if source is None:
-                    found.append(None)
-                    continue
-                committed = commits.write(session, poll)
-                found.append(committed)
-                settled.append((source, poll, committed.new))
-            schedule.settle(session, settled)
-            return found
+            sources = [held.pop(poll.token, None) for poll in polls]
+            ours = [(source, poll) for source, poll in zip(sources, polls, strict=True) if source]
+            written = commits.write(session, [poll for _, poll in ours]) if ours else []
+            schedule.settle(
+                session,
+                [(*pair, one.new) for pair, one in zip(ours, written, strict=True)],
+            )
+            found = iter(written)
+            return [next(found) if source else None for source in sources]
 
     # what happened to the desk itself
 

@@ -31,12 +31,13 @@ _MOST_COMPARED = 12
 class Joined:
     """What became of the matches of a commit.
 
-    *numbers* are those of each match, by its id, *new* counts those that are no
-    copy, and *copies* lead from the id of a copy's match to that of its story's.
+    *numbers* are those of each match, by its id, *new* are the entries of those that were
+    not stored and are no copy, and *copies* lead from the id of a copy's match to that of
+    its story's.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
-    new: int = 0
+    new: dict[str, str] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
 
 
@@ -49,13 +50,13 @@ class _Member:
 
 
 def record(
-    session: Session, recorder: Recorder, judged: Sequence[Judged], terms: StoryTerms, now: datetime
+    session: Session, recorder: Recorder, judged: Sequence[Judged], terms: StoryTerms
 ) -> Joined:
     """Store the matches of entries that are stored already, copies as such."""
     said = Joined()
     matched = [one for one in judged if one.matches]
     copied = _copied(session, [one for one in judged if one.known])
-    near = _near(session, matched, terms, now)
+    near = _near(session, recorder, matched, terms)
     if not near and not copied:  # as nearly always
         said.numbers, said.new = recorder.matches([(one.id, one.matches) for one in matched])
         return said
@@ -81,7 +82,7 @@ def record(
         if alone:
             numbers, new = recorder.matches([(one.id, alone)])
             said.numbers |= numbers
-            said.new += new
+            said.new |= new
     return said
 
 
@@ -152,18 +153,18 @@ def _copied(session: Session, judged: Sequence[Judged]) -> dict[str, list[CopyRo
 
 
 def _near(
-    session: Session, judged: Sequence[Judged], terms: StoryTerms, now: datetime
+    session: Session, recorder: Recorder, judged: Sequence[Judged], terms: StoryTerms
 ) -> dict[str, list[str]]:
     """Note how the entries can be found; return those of the same story, by the id of each."""
     if not judged:
         return {}
-    seen = _seen(session, [one for one in judged if one.known])
-    _note(session, judged, seen, now)
+    seen = {one.id: recorder.at(one.id) for one in judged}
+    seen |= _seen(session, [one for one in judged if one.known])
+    _note(session, judged, seen)
     candidates = _candidates(session, judged)
     others = _members(session, {other for found in candidates.values() for other in found})
     found = {}
     for one in judged:
-        at = seen.get(one.id, now)
         same = [
             other
             for other, linked in candidates.get(one.id, {}).items()
@@ -171,7 +172,7 @@ def _near(
             and (
                 linked
                 or (
-                    abs(member.seen_at - at) <= terms.window
+                    abs(member.seen_at - seen[one.id]) <= terms.window
                     and _is_elsewhere(one.entry, member.entry)
                     and same_story(one.entry, member.entry)
                 )
@@ -190,19 +191,16 @@ def _seen(session: Session, judged: Sequence[Judged]) -> dict[str, datetime]:
     return found
 
 
-def _note(
-    session: Session, judged: Sequence[Judged], seen: Mapping[str, datetime], now: datetime
-) -> None:
+def _note(session: Session, judged: Sequence[Judged], seen: Mapping[str, datetime]) -> None:
     known = [one.id for one in judged if one.known]
     for some in values.batches(known):
         session.exec(delete(BandRow).where(col(BandRow.entry).in_(some)))
     rows = [
-        {"band": band, "entry": one.id, "at": seen.get(one.id, now)}
-        for one in judged
-        for band in one.bands
+        {"band": band, "entry": one.id, "at": seen[one.id]} for one in judged for band in one.bands
     ]
     if rows:
-        session.exec(delete(BandRow).where(col(BandRow.at) < now - _REMEMBERED))
+        oldest = max(seen.values()) - _REMEMBERED
+        session.exec(delete(BandRow).where(col(BandRow.at) < oldest))
         session.connection().execute(sa.insert(BandRow), rows)
 
 
