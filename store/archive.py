@@ -87,25 +87,25 @@ def hide(session: Session, private: Collection[str]) -> frozenset[str]:
     return frozenset(session.exec(select(RuleRow.id).where(col(RuleRow.private))))
 
 
+_KNOWN = sa.select(
+    col(EntryRow.id),
+    col(EntryRow.key),
+    col(EntryRow.sha256),
+    col(EntryRow.seen_at),
+    col(EntryRow.shown),
+    col(EntryRow.missing),
+).where(
+    col(EntryRow.source) == bindparam("source"),
+    col(EntryRow.key).in_(bindparam("keys", expanding=True)),
+)
+
+
 def known(session: Session, source: str, keys: Sequence[str]) -> dict[str, Known]:
     """Return what is stored of the entries of *source* with these keys."""
     found: dict[str, Known] = {}
     by_stored = {values.storable(key): key for key in keys}
     for some in values.batches(list(by_stored)):
-        rows = (
-            session.connection()
-            .execute(
-                sa.select(
-                    col(EntryRow.id),
-                    col(EntryRow.key),
-                    col(EntryRow.sha256),
-                    col(EntryRow.seen_at),
-                    col(EntryRow.shown),
-                    col(EntryRow.missing),
-                ).where(col(EntryRow.source) == source, col(EntryRow.key).in_(some))
-            )
-            .all()
-        )
+        rows = session.connection().execute(_KNOWN, {"source": source, "keys": some}).all()
         matched = _matched(session, [row[0] for row in rows]) if rows else {}
         for identity, stored, sha256, seen_at, shown, missing in rows:
             key = by_stored[stored]

@@ -1,17 +1,14 @@
-"""Serves a desk's web application with uvicorn on uvloop: their only room."""
+"""Serves a desk's web application with uvicorn: its only room."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import uvicorn
-import uvloop
 
 from feeds import api, hub, websub
 from feeds.catalogue import Catalogue
@@ -20,18 +17,6 @@ from feeds.web import create_app
 from rules import OperatorError
 from watcher.app import App
 from watcher.clock import utc_now
-
-T = TypeVar("T")
-
-_TURN = 0.0005
-"""Seconds for which a thread may hold the interpreter while another waits. With the usual ten
-times as many, those who ask for a feed would wait for each article that is matched meanwhile."""
-
-
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Return what *main* returns, run on an event loop that is fit for serving."""
-    sys.setswitchinterval(_TURN)
-    return uvloop.run(main)
 
 
 class Published:

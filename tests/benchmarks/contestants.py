@@ -20,6 +20,7 @@ async def _ours(folder: Path, *_: str) -> None:
     from watcher.app import opened
     from watcher.commands.work import polled
     from watcher.logs import set_up_logs
+    from watcher.loop import settle_in
 
     set_up_logs()
     async with opened(folder, {}) as app:
@@ -34,6 +35,7 @@ async def _ours(folder: Path, *_: str) -> None:
         # The child processes start with the first document: not a part of the round, as little
         # as reader's imports are.
         await asyncio.gather(*(app.readers.call(len, "") for _ in range(2)))
+        settle_in()
         await _rounds(look)
 
 
@@ -90,5 +92,8 @@ async def _rounds(look: Callable[[], Awaitable[int]]) -> None:
 
 
 if __name__ == "__main__":
+    from watcher import loop
+
     contestants = {"ours": _ours, "reader": _reader, "crowd": _crowd}
-    asyncio.run(contestants[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:]))
+    run = asyncio.run if sys.argv[1] == "reader" else loop.run
+    run(contestants[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:]))

@@ -19,8 +19,9 @@ from watcher.app import App, opened
 from watcher.commands.output import highlighted, out
 from watcher.desk import find_desk, read_desk, shown
 from watcher.logs import set_up_logs
+from watcher.loop import run as on_loop
+from watcher.loop import settle_in
 from watcher.serving import listening, serve
-from watcher.serving import run as serve_on_loop
 
 _EXCERPTS = 2
 _FIRST_ROUND = 5.0
@@ -31,7 +32,7 @@ def run(given: Path | None) -> None:
     """Run the desk until SIGTERM (exit 0) or Ctrl-C (exit 130)."""
     set_up_logs()
     folder = find_desk(given, os.environ, Path.cwd())
-    sys.exit(serve_on_loop(_run(folder)))
+    sys.exit(on_loop(_run(folder)))
 
 
 async def _run(folder: Path) -> int:
@@ -51,6 +52,7 @@ async def _run(folder: Path) -> int:
         loop.add_signal_handler(number, stopped, number)
     async with opened(folder, os.environ) as app:
         _greet(app)
+        settle_in()
         async with asyncio.TaskGroup() as group:
             for task in (
                 serve(app, listener, stop),

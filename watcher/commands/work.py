@@ -22,6 +22,7 @@ from watcher.commands.output import err, out, progress, write_json, write_table
 from watcher.desk import find_desk
 from watcher.fetch import FetchError, fetch_page
 from watcher.logs import set_up_logs
+from watcher.loop import run as on_loop
 from watcher.models import did_you_mean
 from watcher.parse import (
     Document,
@@ -41,7 +42,7 @@ def poll(given: Path | None, source: str | None, *, everything: bool, json: bool
     """Look at the due sources, one source, or all; send what is due; exit 1 when one failed."""
     set_up_logs()
     folder = find_desk(given, os.environ, Path.cwd())
-    found, arrived = asyncio.run(_poll(folder, source, everything=everything))
+    found, arrived = on_loop(_poll(folder, source, everything=everything))
     _told(found, arrived, json=json, nothing="No source is due.")
 
 
@@ -122,7 +123,7 @@ def ingest(given: Path | None, articles: list[str], source: str, *, json: bool) 
     """Take *articles* in for *source*, and send what that brings about; exit 1 when one is bad."""
     set_up_logs()
     folder = find_desk(given, os.environ, Path.cwd())
-    polled, arrived, bad = asyncio.run(_ingest(folder, articles, source))
+    polled, arrived, bad = on_loop(_ingest(folder, articles, source))
     for reason in bad:
         err().print(f"tocsin: {escape(reason)}", soft_wrap=True)
     _told([polled] if polled else [], arrived, json=json, nothing="Nothing was taken in.")
