@@ -149,19 +149,37 @@ def _together(anchors: Sequence[Anchor]) -> Anchor:
     return Anchor(sum(map(_cost, anchors)), atoms)
 
 
-_Rules = tuple[str, ...]
+class Candidate:
+    """The query of the rule called *name*, told from others by identity: it is soon hashed."""
+
+    __slots__ = ("_clauses", "name", "tree")
+
+    def __init__(self, name: str, tree: Node) -> None:
+        self.name = name
+        self.tree = tree
+        self._clauses: Clauses | None = None
+
+    @property
+    def clauses(self) -> Clauses:
+        """Return what has to stand in an entry's text, the shortest first: it says no soonest."""
+        if self._clauses is None:
+            self._clauses = tuple(sorted(clauses_of(self.tree), key=len))
+        return self._clauses
+
+
+_Found = tuple[Candidate, ...]
 
 
 class _Scanner:
     """Finds in a text, in one go, all words and beginnings of words that are anchors of rules."""
 
-    def __init__(self, words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> None:
+    def __init__(self, words: Mapping[str, _Found], prefixes: Mapping[str, _Found]) -> None:
         texts = sorted({*words, *prefixes})
         self._whole = [words.get(text, ()) for text in texts]
         self._begun = [prefixes.get(text, ()) for text in texts]
         self._scan = Scan(texts)
 
-    def found(self, page: Page, group: str) -> Iterator[_Rules]:
+    def found(self, page: Page, group: str) -> Iterator[_Found]:
         """Yield the rules of what stands there."""
         letters = page.letters(group)
         for number, start, end in self._scan.hits(letters):
@@ -180,22 +198,23 @@ class _Lookup:
     Most words of an article were met before and begin like no anchor: they are known.
     """
 
-    def __init__(self, words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> None:
+    def __init__(self, words: Mapping[str, _Found], prefixes: Mapping[str, _Found]) -> None:
         self._words = words
+        self._whole = frozenset(words)
         lengths = {len(prefix) for prefix in prefixes}
-        self._prefixes = [(n, {p: r for p, r in prefixes.items() if len(p) == n}) for n in lengths]
+        self._prefixes = [(n, {p: f for p, f in prefixes.items() if len(p) == n}) for n in lengths]
         self._barren: set[str] = set()
 
-    def found(self, page: Page, group: str) -> list[_Rules]:
+    def found(self, page: Page, group: str) -> list[_Found]:
         """Return the rules of what stands there."""
         words = page.words(group)
-        found = list(map(self._words.__getitem__, words & self._words.keys()))
+        found = list(map(self._words.__getitem__, words & self._whole))
         if self._prefixes:
             found += self._begun(words - self._barren)
         return found
 
-    def _begun(self, words: frozenset[str]) -> list[_Rules]:
-        found: list[_Rules] = []
+    def _begun(self, words: frozenset[str]) -> list[_Found]:
+        found: list[_Found] = []
         for word in words:
             before = len(found)
             found += [rules for n, table in self._prefixes if (rules := table.get(word[:n]))]
@@ -206,7 +225,7 @@ class _Lookup:
         return found
 
 
-def _finder(words: Mapping[str, _Rules], prefixes: Mapping[str, _Rules]) -> _Scanner | _Lookup:
+def _finder(words: Mapping[str, _Found], prefixes: Mapping[str, _Found]) -> _Scanner | _Lookup:
     letters = sum(map(len, words)) + sum(map(len, prefixes))
     return (_Scanner if letters < _SMALL else _Lookup)(words, prefixes)
 
@@ -215,15 +234,17 @@ class _Index:
     """From what stands in an entry to the rules that it is an anchor of. It never changes."""
 
     def __init__(self, trees: Mapping[str, Node], rarity: Rarity) -> None:
-        always: list[str] = []
-        tables: dict[tuple[Kind, str], dict[str, list[str]]] = {}
+        self.trees = trees
+        always: list[Candidate] = []
+        tables: dict[tuple[Kind, str], dict[str, list[Candidate]]] = {}
         anchors = Anchors(rarity)
-        for identity, tree in trees.items():
+        for name, tree in trees.items():
+            candidate = Candidate(name, tree)
             found = anchors.of(tree)
             if found is None:
-                always.append(identity)
+                always.append(candidate)
             for kind, group, text in found.atoms if found else ():
-                tables.setdefault((kind, group), {}).setdefault(text, []).append(identity)
+                tables.setdefault((kind, group), {}).setdefault(text, []).append(candidate)
         self._always = tuple(always)
         packed = {
             where: {text: tuple(rules) for text, rules in table.items()}
@@ -236,15 +257,26 @@ class _Index:
             if kind not in CITED
         }
 
-    def found(self, page: Page) -> set[str]:
+    def found(self, page: Page) -> set[Candidate]:
         """Return the rules that *page* can match."""
-        found: set[str] = set(self._always)
+        found = set(self._always)
         for group, finder in self._finders.items():
             found.update(*finder.found(page, group))
         for (kind, group), table in self._cited.items():
             for number in page.cited(group, kind):
                 found.update(table.get(number, ()))
         return found
+
+
+class _Indexes(NamedTuple):
+    """The index of most rules, and a small one of those that were changed since it was made.
+
+    A thread takes both at once, so that it asks every rule while another
+    thread puts new ones in their place.
+    """
+
+    most: _Index
+    changed: _Index
 
 
 class Candidates:
@@ -255,32 +287,28 @@ class Candidates:
     """
 
     def __init__(
-        self,
-        trees: Mapping[str, Node],
-        rarity: Rarity | None = None,
-        of_most: tuple[Mapping[str, Node], _Index] | None = None,
+        self, trees: Mapping[str, Node], rarity: Rarity | None = None, most: _Index | None = None
     ) -> None:
         """Prepare *trees*, by the ids of their rules, but not those that an index holds already."""
         self._trees = trees
         self._rarity = rarity or Rarity()
-        self._of_most = of_most or (trees, _Index(trees, self._rarity))
-        changed = _changed(self._of_most[0], trees)
-        self._of_changed = _Index(changed, self._rarity)
-        self._rarity.watched |= _words_of((changed if of_most else trees).values())
+        most = most or _Index(trees, self._rarity)
+        changed = _changed(most.trees, trees)
+        self._indexes = _Indexes(most, _Index(changed, self._rarity))
+        self._rarity.watched |= _words_of((trees if most.trees is trees else changed).values())
 
     def changed_to(self, trees: Mapping[str, Node]) -> Candidates:
         """Return the candidates of *trees*; those that are the very same are not prepared again."""
-        changed = _changed(self._of_most[0], trees)
-        outworn = len(changed) > _OUTWORN * len(trees)
-        return Candidates(trees, self._rarity, None if outworn else self._of_most)
+        most = self._indexes.most
+        outworn = len(_changed(most.trees, trees)) > _OUTWORN * len(trees)
+        return Candidates(trees, self._rarity, None if outworn else most)
 
-    def of(self, page: Page) -> set[str]:
-        """Return the ids of the rules that *page* can match; some may be of rules that are gone."""
-        found = self._of_most[1].found(page) | self._of_changed.found(page)
+    def of(self, page: Page) -> set[Candidate]:
+        """Return the rules that *page* can match; some may be of rules that are gone."""
+        indexes = self._indexes
         if self._rarity.count(page) in _RECOUNT_AT:
-            self._of_most = self._trees, _Index(self._trees, self._rarity)
-            self._of_changed = _Index({}, self._rarity)
-        return found
+            self._indexes = _Indexes(_Index(self._trees, self._rarity), _Index({}, self._rarity))
+        return indexes.most.found(page) | indexes.changed.found(page)
 
 
 def _changed(before: Mapping[str, Node], after: Mapping[str, Node]) -> dict[str, Node]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 
 from rules.entry import Entry
-from rules.fold import Folded, Plain, as_written, fold_together, plain, rarest_of, words_in
+from rules.fold import Folded, Plain, as_written, fold_together, plain, words_in
 from rules.law import Citation, citations
 from rules.match import Because
-from rules.query import FIELDS, FIELDS_OF, Node, Term, print_query, walk
+from rules.query import FIELDS, FIELDS_OF, Near, Term, print_query
 from rules.regex import pattern_of
 
 MOST_PLACES = 100
 _SPACES = re.compile(r"\s+")
 _AROUND = 70
-_FEW = 16
-_LONG = 50_000
-"""From so many letters on, the words of all rules that may hold are looked for in one go."""
 
 _DEFAULT = ("title", "summary", "text")
 _RANKS = {field: (rank,) for rank, field in enumerate(FIELDS)} | {
@@ -27,7 +24,6 @@ _RANKS = {field: (rank,) for rank, field in enumerate(FIELDS)} | {
 }
 _TITLE, _TEXT = FIELDS.index("title"), FIELDS.index("text")
 _IN_TEXT = {"", *_DEFAULT}
-_OF_WORDS = {"word", "phrase", "window", "exact", "forms"}
 
 Hit = tuple[int, int, int, str]
 """A term's place: the rank of its field in FIELDS, its offsets there, and the term as written."""
@@ -171,19 +167,13 @@ def _windows(folded: Folded, term: Term) -> list[tuple[int, int]]:
 
 
 class Page:
-    """An entry, made ready to be asked by any number of rules.
-
-    *known* are the different folded words of its text; None, until there is
-    so much to be asked that it pays to cut the text into words.
-    """
+    """An entry, made ready to be asked by any number of rules."""
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
         self._text = _Part(self._values(""), addresses=False)
         self._parts = {"": self._text}
         self._hits: dict[Term, list[Hit]] = {}
-        self._asked = 0
-        self.known: frozenset[str] | None = None
 
     def _part(self, group: str) -> _Part:
         part = self._parts.get(group)
@@ -211,62 +201,22 @@ class Page:
 
     def words(self, group: str) -> frozenset[str]:
         """Return the different folded words of a group of fields."""
-        if group:
-            return self._part(group).words
-        self.known = self._text.words
-        return self.known
+        return self._part(group).words
 
     def cited(self, group: str, kind: str) -> Iterable[str]:
         """Return the numbers of the laws, decrees or bills that are cited there."""
         return self._part(group).cited(kind)
 
-    def may_hold(self, clauses: Sequence[Sequence[str]]) -> bool:
-        """Tell whether a word of each clause may stand in the text: soon, and never a wrong no.
-
-        Where little is asked, it is searched for; where much is, the text is
-        cut into its words, once.
-        """
-        if self.known is None:
-            self._asked += sum(map(len, clauses))
-            if self._asked < _FEW:
-                letters = self._text.folded.letters
-                return all(any(map(letters.__contains__, clause)) for clause in clauses)
-        known = self.known or self.words("")
-        return not any(map(known.isdisjoint, clauses))
-
-    def seek(self, trees: Iterable[Node]) -> None:
-        """Find the words of *trees* in one go, if the text is so long that this is sooner."""
-        if len(self.letters("")) < _LONG:
-            return
-        known = self.words("")
-        sought: set[str] = set()
-        for term in (node for tree in trees for node in walk(tree) if isinstance(node, Term)):
-            if term.kind == "forms":
-                sought.update(known.intersection(term.words))
-            elif term.kind == "prefix" or (term.kind in _OF_WORDS and known.issuperset(term.words)):
-                sought.add(term.words[rarest_of(term.words)])
-        self._text.folded.seek(sorted(sought))
+    def may_meet(self, near: Near) -> bool:  # noqa: ARG002 -- a quick page looks at it
+        """Tell whether it is worth the work to find what stands near one another."""
+        return True
 
     def hits(self, term: Term) -> list[Hit]:
         """Return every place of *term*, in the order of fields and offsets."""
-        if term.kind in _OF_WORDS and term.field in _IN_TEXT and self._lacks(term):
-            return []
         found = self._hits.get(term)
         if found is None:
             found = self._hits[term] = self._part(group_of(term.field)).hits(term)
         return found
-
-    def _lacks(self, term: Term) -> bool:
-        """Tell whether the words of the text leave *term* no place; if few are asked, it is uncut."""
-        known = self.known
-        if known is None:
-            self._asked += 1
-            if self._asked < _FEW:
-                return False
-            known = self.words("")
-        if term.kind == "forms":
-            return known.isdisjoint(term.words)
-        return not known.issuperset(term.words)
 
     def span(self, hit: Hit) -> tuple[int, int]:
         """Return the letters of the whole words that *hit* touches."""

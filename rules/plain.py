@@ -66,6 +66,8 @@ _JUDGES: Mapping[type, Callable[[Any, Page], list[Hit] | None]] = {
 
 def near(node: Near, page: Page) -> list[Hit]:
     """Return the places of both sides that stand within the distance of one another."""
+    if not page.may_meet(node):
+        return []
     left, right = _sides(node, page)
     if not left or not right:
         return []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from rules.candidates import Candidates, Clauses, clauses_of
+from rules.candidates import Candidates
 from rules.entry import Entry
 from rules.match import Match
 from rules.page import Page
 from rules.plain import judge
+from rules.quick import QuickPage
 from rules.rule import Rule
 
 
@@ -18,7 +19,6 @@ class RuleSet:
     def __init__(self, rules: Iterable[Rule], before: RuleSet | None = None) -> None:
         """Prepare *rules*; what *before* prepared is not done again."""
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
-        self._clauses: dict[str, Clauses] = {}
         self._order = {name: at for at, name in enumerate(self.rules)}
         trees = {name: rule.tree for name, rule in self.rules.items()}
         self.candidates: Candidates = (
@@ -27,20 +27,17 @@ class RuleSet:
 
     def match(self, entry: Entry) -> tuple[Match, ...]:
         """Return the matches of *entry*, in the order of the rules."""
-        page = Page(entry)
+        page = QuickPage(entry)
         asked = tuple(self._that_may_hold(page))
         page.seek(rule.tree for rule in asked)
         held = [match for rule in asked for match in _judged(rule, entry, page)]
         return tuple(sorted(held, key=lambda match: self._order[match.rule]))
 
-    def _that_may_hold(self, page: Page) -> Iterator[Rule]:
-        for name in self.candidates.of(page):
-            rule = self.rules.get(name)
-            if rule is not None:
-                if name not in self._clauses:
-                    self._clauses[name] = clauses_of(rule.tree)
-                if page.may_hold(self._clauses[name]):
-                    yield rule
+    def _that_may_hold(self, page: QuickPage) -> Iterator[Rule]:
+        for candidate in page.may_hold(self.candidates.of(page)):
+            rule = self.rules.get(candidate.name)
+            if rule is not None and rule.tree is candidate.tree:
+                yield rule
 
     def match_plainly(self, entry: Entry) -> tuple[Match, ...]:
         """Return what match does, by asking every rule: slower, and what match is held to."""

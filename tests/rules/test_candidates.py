@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import Entry, Rule, RuleSet
-from rules.candidates import Anchors, Rarity
+from rules.candidates import Anchors, Candidates, Rarity
 from rules.language import parse_query
+from rules.page import Page
 from rules.query import And, Count, Near, Node, Not, Or, Term
+from rules.quick import QuickPage
 from tests.builders import a_rule
 
 WORDS = ("ley", "extorsion", "paro", "lima", "no", "cupos", "sextorsion", "apec", "APEC", "32108")
@@ -61,6 +66,9 @@ TEXTS = st.lists(
             "Decreto 32108-2024",
             "https://x.org/APEC",
             "EXTORSIÓN",
+            "cupos2024lima",
+            "paro" * 20,
+            ". – …",
             ".",
             "\n",
         )
@@ -87,6 +95,31 @@ def test_anchors_are_chosen_anew_as_words_are_seen_and_nothing_is_missed() -> No
     for number in range(600):
         entry = Entry(key="1", text=f"comun {'raro' if number % 50 == 0 else 'otra'}")
         assert rules.match(entry) == rules.match_plainly(entry)
+
+
+class Interrupted(Page):
+    """A page in whose midst, when its letters are read, something else happens once."""
+
+    def __init__(self, entry: Entry, meanwhile: Callable[[], object]) -> None:
+        super().__init__(entry)
+        self._meanwhile = [meanwhile]
+
+    def letters(self, group: str) -> str:
+        if self._meanwhile:
+            self._meanwhile.pop()()
+        return super().letters(group)
+
+
+def test_a_rule_just_changed_is_asked_while_another_thread_chooses_anchors_anew() -> None:
+    entry = Entry(key="1", text="cupo")
+    trees = {f"r{number}": parse_query(f"raro{number}x") for number in range(40)}
+    candidates = Candidates(trees).changed_to({**trees, "r1": parse_query("cupo")})
+
+    def meanwhile() -> None:
+        for _ in range(64):  # after so many, anchors are chosen by what was seen
+            candidates.of(Page(entry))
+
+    assert {one.name for one in candidates.of(Interrupted(entry, meanwhile))} == {"r1"}
 
 
 def test_the_rarer_side_of_an_and_is_its_anchor() -> None:
@@ -117,3 +150,25 @@ def test_a_long_text_of_nothing_but_hits_is_judged_in_time() -> None:
     rules = RuleSet([a_rule("near", "(a NEAR/5 b)"), a_rule("window", '"a b"~5')])
     entry = Entry(key="1", text="a b " * 60_000)
     assert len(rules.match(entry)) == 2  # quadratic, it would take hours
+
+
+@pytest.mark.parametrize(
+    ("query", "meets"),
+    [
+        ("cupo NEAR/3 bus", True),
+        ("cupo NEAR/2 bus", False),
+        ("(cupo OR raro) NEAR/2 (lima OR bu*)", False),
+        ("cup* NEAR/3 bu*", True),
+        ('"el cupo" NEAR/2 "un bus"', True),
+        ('"el bus"~9 NEAR/1 lima', True),
+        ("cupo NEAR/2 /bus/", True),
+        ("title:cupo NEAR/2 bus", False),
+    ],
+)
+def test_a_near_is_refused_for_the_words_around_or_looked_at_in_earnest(
+    query: str, meets: bool
+) -> None:
+    near = parse_query(query)
+    assert isinstance(near, Near)
+    page = QuickPage(Entry(key="1", text="El cupo de un bus. Nada más se supo ayer en toda Lima."))
+    assert page.may_meet(near) is meets
