@@ -182,13 +182,17 @@ class _Scanner:
     def found(self, page: Page, group: str) -> Iterator[_Found]:
         """Yield the rules of what stands there."""
         letters = page.letters(group)
+        told: set[int] = set()
         for number, start, end in self._scan.hits(letters):
+            if number in told:
+                continue
             before = letters[start - 1]
             if before != " " and not apart(before, letters[start]):
                 continue
             yield self._begun[number]
             after = letters[end]
             if after == " " or apart(after, letters[end - 1]):
+                told.add(number)
                 yield self._whole[number]
 
 

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from rules.entry import Entry
 from rules.match import Because
+from rules.near import nearest
 from rules.page import Page
-from rules.plain import judge, nearest
+from rules.plain import judge
 from rules.query import And, Count, Near, Node, Not, Or, Term, print_query
 from rules.rule import Rule
 
@@ -65,7 +66,7 @@ def _explained(node: Node, page: Page) -> Explained:
         case Near(left, right) if hits is None:
             children, note = (left, right), _nearest(node, page)
         case Count(term, least):
-            note = f"{len(page.hits(term))} of {least}"
+            note = f"{len(page.hits(term).first(None))} of {least}"
         case Term(kind="window" | "phrase") if hits is None:
             note = _apart(node, page)
         case _:

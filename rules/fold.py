@@ -125,21 +125,21 @@ class Folded:
             at = self._places.letter(at, len(self.letters))
         self.letters = f"{self.letters[:at]}{_BORDER}{self.letters[at + 1 :]}"
 
-    def places_of(self, words: Sequence[str], *, whole: bool = True) -> list[tuple[int, int]]:
-        """Return the offsets, in the text as it was given, of *words* that follow one another.
+    def places_of(self, words: Sequence[str], *, whole: bool = True) -> Iterator[tuple[int, int]]:
+        """Yield the offsets, in the text as it was given, of *words* that follow one another.
 
         If not *whole*, the last is the beginning of a word, and goes on to its end.
         """
         found = self.letters_of(words, whole=whole)
-        if self._places is None:
+        places = self._places
+        if places is None:
             return found
-        return [(self._places.start(start), self._places.end(end - 1)) for start, end in found]
+        return ((places.start(start), places.end(end - 1)) for start, end in found)
 
-    def letters_of(self, words: Sequence[str], *, whole: bool = True) -> list[tuple[int, int]]:
-        """Return what places_of does, as offsets in the folded letters."""
+    def letters_of(self, words: Sequence[str], *, whole: bool = True) -> Iterator[tuple[int, int]]:
+        """Yield what places_of does, as offsets in the folded letters."""
         rarest = rarest_of(words)
         word, before, last = words[rarest], words[:rarest], len(words) - 1
-        found: list[tuple[int, int]] = []
         sought = self._sought.get(word)
         for at in _places(word, self.letters) if sought is None else sought:
             start = at if self._begins(at) else -1
@@ -151,8 +151,7 @@ class Folded:
                     other_whole = whole or number < last
                     end = self._after(self._next(end), words[number], whole=other_whole)
             if end >= 0:
-                found.append((start, end))
-        return found
+                yield start, end
 
     def _start_before(self, at: int, word: str) -> int:
         """Return where the word before the one at *at* begins, if it is *word*; else -1."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
+from heapq import merge
+from itertools import chain, count, islice
 
 from rules.entry import Entry
 from rules.fold import Folded, Plain, as_written, fold_together, plain, words_in
@@ -34,6 +36,28 @@ def group_of(field: str) -> str:
     return "" if field in _IN_TEXT else field
 
 
+class Hits:
+    """Places in their order, looked for only as far as they are asked for, and once."""
+
+    def __init__(self, coming: Iterator[Hit]) -> None:
+        self._coming = coming
+        self._found: list[Hit] = []
+
+    def __iter__(self) -> Iterator[Hit]:
+        """Yield each."""
+        for at in count():
+            if at == len(self._found) and not self.first(at + 1)[at:]:
+                return
+            yield self._found[at]
+
+    def first(self, most: int | None) -> list[Hit]:
+        """Return the first of them, as many as *most*; all, if that is None."""
+        missing = None if most is None else most - len(self._found)
+        if missing is None or missing > 0:
+            self._found += islice(self._coming, missing)
+        return self._found if missing is None or missing >= 0 else self._found[:most]
+
+
 class _Part:
     """The fields of a group, folded as one text, and where terms stand in it."""
 
@@ -56,26 +80,34 @@ class _Part:
             self._cited[kind] = citations(self.text, self.folded, kind)
         return self._cited[kind]
 
-    def hits(self, term: Term) -> list[Hit]:
-        """Return every place of *term*, in the order of fields and offsets."""
-        found = self._places(term)
-        if not found:
-            return []
+    def hits(self, term: Term) -> Iterator[Hit]:
+        """Yield the places of *term*, in the order of fields and offsets, as they are found."""
         label, wanted = _label(term), _RANKS[term.field]
         ranks, starts = self._ranks, self._starts
-        hits = [
+        hits = (
             (ranks[at], start - starts[at], end - starts[at], label)
-            for start, end in found
+            for start, end in self._places(term)
             if ranks[at := bisect_right(starts, start) - 1] in wanted
-        ]
-        if self._lead is None or term.field or hits[0][0] != _TITLE:
-            return hits
-        again = {hit[1:3] for hit in hits if hit[0] == _TEXT}
-        return [
-            hit
-            for hit in hits
-            if hit[0] != _TITLE or (hit[1] + self._lead, hit[2] + self._lead) not in again
-        ]
+        )
+        return hits if self._lead is None or term.field else self._told_once(hits, self._lead)
+
+    def _told_once(self, hits: Iterator[Hit], lead: int) -> Iterator[Hit]:
+        """Yield *hits*, but none of the title that the text, which begins with it, has too."""
+        of_title: list[Hit] = []
+        ahead: list[Hit] = []
+        for hit in hits:
+            if hit[0] == _TITLE:
+                of_title.append(hit)
+                continue
+            ahead.append(hit)
+            if not of_title or (hit[0] == _TEXT and hit[1] > of_title[-1][1] + lead):
+                break
+        again = {hit[1:3] for hit in ahead if hit[0] == _TEXT}
+        for hit in of_title:
+            if (hit[1] + lead, hit[2] + lead) not in again:
+                yield hit
+        yield from ahead
+        yield from hits
 
     @cached_property
     def _lead(self) -> int | None:
@@ -93,8 +125,8 @@ class _Part:
         start = self._starts[self._ranks.index(hit[0])]
         return self.folded.span(start + hit[1], start + hit[2])
 
-    def _places(self, term: Term) -> list[tuple[int, int]]:
-        """Return the offsets of *term* in the text of all fields, in their order."""
+    def _places(self, term: Term) -> Iterator[tuple[int, int]]:
+        """Yield the offsets of *term* in the text of all fields, in their order."""
         match term.kind:
             case "word" | "phrase":
                 return self.folded.places_of(term.words)
@@ -102,37 +134,33 @@ class _Part:
                 return self.folded.places_of(term.words, whole=False)
             case "forms":
                 held = self.words.intersection(term.words)
-                return sorted(place for word in held for place in self.folded.places_of((word,)))
+                return merge(*(self.folded.places_of((word,)) for word in held))
             case "law" | "decree" | "bill":
                 found = self.cited(term.kind).get(term.text, ())
-                return [(citation.start, citation.end) for citation in found]
+                return ((citation.start, citation.end) for citation in found)
             case "window":
-                return [place for field in self.folded.fields for place in _windows(field, term)]
+                return chain.from_iterable(_windows(field, term) for field in self.folded.fields)
             case "exact":
                 return self._exact(term)
             case "regex":
                 return self._regex(term)
             case "words":  # it gave way to what its list holds, when the query was parsed
-                return []
+                return iter(())
 
-    def _exact(self, term: Term) -> list[tuple[int, int]]:
-        """Return where the folded words stand, and are written as the term is."""
+    def _exact(self, term: Term) -> Iterator[tuple[int, int]]:
+        """Yield where the folded words stand, and are written as the term is."""
         text = as_written(term.text)
-        return [
-            (start, end)
-            for start, end in self.folded.places_of(term.words)
-            if as_written(self.text[start:end]) == text
-        ]
+        for start, end in self.folded.places_of(term.words):
+            if as_written(self.text[start:end]) == text:
+                yield start, end
 
-    def _regex(self, term: Term) -> list[tuple[int, int]]:
+    def _regex(self, term: Term) -> Iterator[tuple[int, int]]:
         pattern = pattern_of(term.text)
-        found: list[tuple[int, int]] = []
         for base, bare in zip(self._starts, self._plain, strict=True):
             for match in pattern.finditer(bare.text):
                 if match.start() < match.end():
                     start, end = bare.span(*match.span())
-                    found.append((base + start, base + end))
-        return found
+                    yield base + start, base + end
 
     @cached_property
     def _plain(self) -> list[Plain]:
@@ -144,15 +172,14 @@ def _label(term: Term) -> str:
     return print_query(term)
 
 
-def _windows(folded: Folded, term: Term) -> list[tuple[int, int]]:
-    """Return the tightest windows that hold all words of *term* and few enough others."""
+def _windows(folded: Folded, term: Term) -> Iterator[tuple[int, int]]:
+    """Yield the tightest windows that hold all words of *term* and few enough others."""
     if not all(map(folded.letters.__contains__, term.words)):
-        return []
+        return
     wanted: dict[str, int] = {}
     for word in term.words:
         wanted[word] = wanted.get(word, 0) + 1
     places = sorted((at, word) for word in wanted for at in folded.index.get(word, ()))
-    found: list[tuple[int, int]] = []
     room = len(term.words) + term.slop
     held: dict[str, int] = dict.fromkeys(wanted, 0)
     low = 0
@@ -162,18 +189,22 @@ def _windows(folded: Folded, term: Term) -> list[tuple[int, int]]:
             held[places[low][1]] -= 1
             low += 1
         if all(held[w] >= wanted[w] for w in wanted):
-            found.append((folded.start(places[low][0]), folded.end(at)))
-    return found
+            yield folded.start(places[low][0]), folded.end(at)
 
 
 class Page:
-    """An entry, made ready to be asked by any number of rules."""
+    """An entry, made ready to be asked by any number of rules.
+
+    *most* places of a term are told of a match, where no other is asked for; None is all of them.
+    """
+
+    most: int | None = None
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
         self._text = _Part(self._values(""), addresses=False)
         self._parts = {"": self._text}
-        self._hits: dict[Term, list[Hit]] = {}
+        self._hits: dict[Term, Hits] = {}
 
     def _part(self, group: str) -> _Part:
         part = self._parts.get(group)
@@ -211,11 +242,11 @@ class Page:
         """Tell whether it is worth the work to find what stands near one another."""
         return True
 
-    def hits(self, term: Term) -> list[Hit]:
-        """Return every place of *term*, in the order of fields and offsets."""
+    def hits(self, term: Term) -> Hits:
+        """Return the places of *term*, in the order of fields and offsets."""
         found = self._hits.get(term)
         if found is None:
-            found = self._hits[term] = self._part(group_of(term.field)).hits(term)
+            found = self._hits[term] = Hits(self._part(group_of(term.field)).hits(term))
         return found
 
     def span(self, hit: Hit) -> tuple[int, int]:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 from rules.candidates import Candidate, Clauses
 from rules.entry import Entry
 from rules.fold import rarest_of
-from rules.page import Hit, Page, group_of
+from rules.page import MOST_PLACES, Hits, Page, group_of
 from rules.query import Near, Node, Or, Term, walk
 
 _OF_WORDS = {"word", "phrase", "window", "exact", "forms"}
 _SOUGHT = {*_OF_WORDS, "prefix"}
+_NONE = Hits(iter(()))
 _FEW = 16
 _LONG = 50_000
 """From so many letters on, the words of all rules that may hold are looked for in one go."""
@@ -31,6 +32,8 @@ class QuickPage(Page):
     *known* are the different folded words of its text; None, until there is
     so much to be asked that it pays to cut the text into words.
     """
+
+    most = MOST_PLACES
 
     def __init__(self, entry: Entry) -> None:
         super().__init__(entry)
@@ -81,14 +84,14 @@ class QuickPage(Page):
                 sought.add(term.words[rarest_of(term.words)])
         self._text.folded.seek(sorted(sought))
 
-    def hits(self, term: Term) -> list[Hit]:
-        """Return every place of *term*, in the order of fields and offsets."""
-        if term.kind in _OF_WORDS and not group_of(term.field) and self._lacks(term):
-            return []
-        return super().hits(term)
+    def hits(self, term: Term) -> Hits:
+        """Return the places of *term*, in the order of fields and offsets."""
+        return _NONE if self._lacks(term) else super().hits(term)
 
     def _lacks(self, term: Term) -> bool:
         """Tell whether the words of the text leave *term* no place; if few are asked, it is uncut."""
+        if term.kind not in _OF_WORDS or group_of(term.field):
+            return False
         known = self.known
         if known is None:
             self._asked += 1

@@ -146,6 +146,37 @@ def test_a_long_text_whose_words_are_sought_in_one_go_gives_the_same(
     assert rules.match(entry) == rules.match_plainly(entry)
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(trees(), min_size=1, max_size=8),
+    TEXTS,
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_of_a_text_full_of_hits_the_same_first_places_are_told(
+    found: list[Node], title: str, often: list[str], begins: bool
+) -> None:
+    rules = RuleSet(
+        Rule(id=f"r{number}", title="r", query="", tree=tree) for number, tree in enumerate(found)
+    )
+    text = " ".join(often * 150)
+    entry = Entry(key="1", title=title, text=f"{title} {text}" if begins else text)
+    assert rules.match(entry) == rules.match_plainly(entry)
+
+
+def test_more_places_are_counted_than_are_told() -> None:
+    rules = RuleSet([a_rule("all", "count(paro) >= 150"), a_rule("more", "count(paro) >= 151")])
+    found = rules.match(Entry(key="1", text="paro " * 150))
+    assert [(match.rule, len(match.because)) for match in found] == [("all", 100)]
+
+
+def test_a_regex_that_matches_everywhere_is_not_looked_for_to_the_end() -> None:
+    found = RuleSet([a_rule("one", "/a/ OR /x?a/ OR /(a{1,3}){1,9}/")]).match(
+        Entry(key="1", text="a" * 1_000_000)  # each place costs a step, to the end it would be 10 s
+    )
+    assert len(found[0].because) == 100
+
+
 def test_a_long_text_of_nothing_but_hits_is_judged_in_time() -> None:
     rules = RuleSet([a_rule("near", "(a NEAR/5 b)"), a_rule("window", '"a b"~5')])
     entry = Entry(key="1", text="a b " * 60_000)

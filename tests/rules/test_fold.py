@@ -104,7 +104,7 @@ def test_words_in_a_row_are_found_where_they_stand(text: str, wanted: list[str])
                 assert folded.count(start, end) == len(wanted)
                 follows = folded.words[last + 1 : last + 3]
                 assert folded.count(end, folded.after(end, 3)) == len(follows)
-        assert folded.places_of(wanted, whole=whole) == found
+        assert list(folded.places_of(wanted, whole=whole)) == found
 
 
 @given(_ANY)
