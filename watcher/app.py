@@ -228,7 +228,7 @@ class App:
 
     async def take_entries(self, name: str, entries: Sequence[Entry]) -> Committed | None:
         """Take in entries that a program hands in for a source; None where that is busy for long."""
-        keyed = tuple(replace(one, key=key_of(one.key, one.url, one)) for one in entries)
+        keyed = await self.bridge(_keyed, entries)
         for _ in range(_PATIENT_TRIES):
             polled = await self.poller.push(name, keyed)
             if polled is not None:
@@ -431,6 +431,10 @@ def _unmatched(asked: RuleSet, page: Sequence[Stored], desk: Desk) -> list[Judge
         for one, matches in found
         if matches
     ]
+
+
+def _keyed(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    return tuple(replace(one, key=key_of(one.key, one.url, one)) for one in entries)
 
 
 def _touched(folder: Path, paths: set[Path]) -> bool:

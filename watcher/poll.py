@@ -20,9 +20,9 @@ from watcher.decide import Desk, decide
 from watcher.fetch import FetchError
 from watcher.fulltext import Completed
 from watcher.gather import Gathered, Gatherer
-from watcher.identity import recognised, wanted
 from watcher.pace import Pace, after_failure, allowed, interval, spread
 from watcher.parse import ParseError
+from watcher.recall import recalled
 from watcher.ways import seen_of
 
 LEASE = timedelta(minutes=1)
@@ -64,7 +64,7 @@ class Poller:
         self._announce = announce
         self._note = note
         self._claim = Together(bridge, partial(database.claim_each, lease=LEASE))
-        self._look_up = Together(bridge, database.known_each)
+        self._recall = Together(bridge, partial(recalled, database))
         self._write = Together(bridge, database.commit_each)
 
     async def poll(self, name: str, *, due_only: bool = True) -> Polled | None:
@@ -181,29 +181,8 @@ class Poller:
         return await self._gatherer.full_texts.completed(source, entries, known, now)
 
     async def _known(self, claim: Claim, entries: tuple[Entry, ...]) -> Mapping[str, Known]:
-        """Return what is stored of *entries*, under another guid too, by their present keys.
-
-        Of those that changed, the present texts are returned too.
-        """
-        known = await self._stored(claim, entries)
-        changed = {
-            known[e.key].id for e in entries if e.key in known and _may_change(known[e.key], e)
-        }
-        if not changed:
-            return known
-        present = await self._bridge(self._database.present, tuple(changed))
-        return {key: replace(one, present=present.get(one.id)) for key, one in known.items()}
-
-    async def _stored(self, claim: Claim, entries: tuple[Entry, ...]) -> Mapping[str, Known]:
-        source = claim.source.name
-        if not entries:
-            return {}
-        known = await self._look_up((source, [entry.key for entry in entries]))
-        links, digests = wanted(entries, known)
-        if not (links or digests) or claim.source.succeeded_at is None:
-            return known
-        alike = await self._bridge(self._database.alike, source, links, digests)
-        return recognised(entries, known, alike)
+        """Return what is stored of *entries*, by their present keys."""
+        return await self._recall((claim.source, entries)) if entries else {}
 
     def _failure(self, claim: Claim, error: FetchError | ParseError, now: datetime) -> Poll:
         wait = error.retry_after if isinstance(error, FetchError) else None
@@ -239,7 +218,3 @@ class Poller:
         if committed.matched or committed.revised:
             await self._announce("publish", "")
         return Polled(source=poll.source, committed=committed, error=poll.error)
-
-
-def _may_change(known: Known, entry: Entry) -> bool:
-    return not known.says(entry) or (known.linked is not None and known.linked.missing)
