@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple, cast
 from rules.common import SHARES
 from rules.fold import apart
 from rules.law import CITED
-from rules.page import Page, group_of
-from rules.query import And, Count, Near, Node, Not, Or, Term, walk
+from rules.page import Page
+from rules.query import And, Count, Near, Node, Not, Or, Term, group_of, walk
 from rules.scan import Scan
 
 Kind = Literal["word", "prefix", "law", "decree", "bill"]
@@ -35,7 +35,6 @@ _KEPT = 50_000
 _OUTWORN = 0.05
 """When so large a share of an index was replaced, it is made anew."""
 
-_OF_WORDS = {"word", "phrase", "window", "exact", "forms"}
 _SHORT_PREFIX = 50.0
 _UNSEEN = 0.5
 
@@ -332,7 +331,7 @@ def clauses_of(node: Node) -> Clauses:
     """Return what has to stand in an entry's text if *node* holds, as far as words tell it."""
     match node:
         case Term(kind=kind, words=words):
-            if group_of(node.field) or kind not in _OF_WORDS:
+            if not node.is_of_words:
                 return ()
             return (words,) if kind == "forms" else tuple((word,) for word in words)
         case And(parts):

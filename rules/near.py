@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 
 from rules.page import Hit, Page
 from rules.query import Near, Or, Term
@@ -18,8 +18,10 @@ class _Side:
     """The places of one side in their order, looked for only as far as they are asked for."""
 
     def __init__(self, node: Term | Or, page: Page) -> None:
-        terms = node.parts if isinstance(node, Or) else (node,)
-        hits = merge(*(page.hits(term) for term in terms if isinstance(term, Term)))
+        terms = page.choice(node) if isinstance(node, Or) else (node,)
+        places = [found for term in terms if isinstance(term, Term) and (found := page.hits(term))]
+        hits = merge(*places) if len(places) > 1 else chain.from_iterable(places)
+        self.is_empty = not places
         self._coming = ((hit[0], *page.span(hit), hit) for hit in hits)
         self._read: list[Spanned] = []
         self._starts: list[tuple[int, int]] = []
@@ -30,10 +32,6 @@ class _Side:
         while at < len(self._read) or self._read_on():
             yield self._read[at]
             at += 1
-
-    def is_empty(self) -> bool:
-        """Tell whether there is none."""
-        return not self._read and not self._read_on()
 
     def start_from(self, rank: int, at: int) -> int | None:
         """Return where the first begins that begins in that field at *at* or behind it."""
@@ -70,8 +68,8 @@ def near(node: Near, page: Page) -> list[Hit]:
     """
     if not page.may_meet(node):
         return []
-    left, right = _Side(node.left, page), _Side(node.right, page)
-    if left.is_empty() or right.is_empty():
+    left = _Side(node.left, page)
+    if left.is_empty or (right := _Side(node.right, page)).is_empty:
         return []
     first = _beside(left, right, node, page, before=True, behind=not node.ordered)
     found = list(islice(first, page.most))

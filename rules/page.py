@@ -13,8 +13,8 @@ from rules.entry import Entry
 from rules.fold import Folded, Plain, as_written, fold_together, plain, words_in
 from rules.law import Citation, citations
 from rules.match import Because
-from rules.query import FIELDS, FIELDS_OF, Near, Term, print_query
-from rules.regex import pattern_of
+from rules.query import FIELDS, FIELDS_OF, Near, Node, Or, Term, group_of, print_query
+from rules.regex import Searched
 
 MOST_PLACES = 100
 _SPACES = re.compile(r"\s+")
@@ -25,15 +25,9 @@ _RANKS = {field: (rank,) for rank, field in enumerate(FIELDS)} | {
     scope: tuple(map(FIELDS.index, fields)) for scope, fields in FIELDS_OF.items()
 }
 _TITLE, _TEXT = FIELDS.index("title"), FIELDS.index("text")
-_IN_TEXT = {"", *_DEFAULT}
 
 Hit = tuple[int, int, int, str]
 """A term's place: the rank of its field in FIELDS, its offsets there, and the term as written."""
-
-
-def group_of(field: str) -> str:
-    """Return the group of fields that are searched as one: "" for those of an entry's text."""
-    return "" if field in _IN_TEXT else field
 
 
 class Hits:
@@ -44,11 +38,17 @@ class Hits:
         self._found: list[Hit] = []
 
     def __iter__(self) -> Iterator[Hit]:
-        """Yield each."""
+        """Yield each; several may go through them at once."""
         for at in count():
-            if at == len(self._found) and not self.first(at + 1)[at:]:
+            if at == len(self._found):
+                self._found += islice(self._coming, 1)
+            if at == len(self._found):
                 return
             yield self._found[at]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is one."""
+        return bool(self._found or self.first(1))
 
     def first(self, most: int | None) -> list[Hit]:
         """Return the first of them, as many as *most*; all, if that is None."""
@@ -155,16 +155,15 @@ class _Part:
                 yield start, end
 
     def _regex(self, term: Term) -> Iterator[tuple[int, int]]:
-        pattern = pattern_of(term.text)
-        for base, bare in zip(self._starts, self._plain, strict=True):
-            for match in pattern.finditer(bare.text):
-                if match.start() < match.end():
-                    start, end = bare.span(*match.span())
-                    yield base + start, base + end
+        for base, (bare, searched) in zip(self._starts, self._searched, strict=True):
+            for place in searched.places(term.text):
+                start, end = bare.span(*place)
+                yield base + start, base + end
 
     @cached_property
-    def _plain(self) -> list[Plain]:
-        return list(map(plain, self._fields.values()))
+    def _searched(self) -> list[tuple[Plain, Searched]]:
+        bare = map(plain, self._fields.values())
+        return [(text, Searched(text.text)) for text in bare]
 
 
 @lru_cache(maxsize=4096)
@@ -237,6 +236,10 @@ class Page:
     def cited(self, group: str, kind: str) -> Iterable[str]:
         """Return the numbers of the laws, decrees or bills that are cited there."""
         return self._part(group).cited(kind)
+
+    def choice(self, node: Or) -> Iterable[Node]:
+        """Return the parts of *node* that are worth the work to be judged."""
+        return node.parts
 
     def may_meet(self, near: Near) -> bool:  # noqa: ARG002 -- a quick page looks at it
         """Tell whether it is worth the work to find what stands near one another."""

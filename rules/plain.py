@@ -32,7 +32,7 @@ def _and(node: And, page: Page) -> list[Hit] | None:
 def _or(node: Or, page: Page) -> list[Hit] | None:
     found: list[Hit] = []
     held = False
-    for part in node.parts:
+    for part in page.choice(node):
         hits = _JUDGES[type(part)](part, page)
         if hits is not None:
             held = True

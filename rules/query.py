@@ -13,6 +13,9 @@ FIELDS_OF = {"": ("title", "summary", "text"), "text": ("summary", "text")}
 
 SCOPES = ("title", "text", "url", "author", "source", "lang", "tag")
 
+_IN_TEXT = {"", "title", "summary", "text"}
+_OF_WORDS = {"word", "phrase", "window", "exact", "forms"}
+
 Kind = Literal[
     "word",
     "phrase",
@@ -26,6 +29,11 @@ Kind = Literal[
     "forms",
     "words",
 ]
+
+
+def group_of(field: str) -> str:
+    """Return the group of fields that are searched as one: "" for those of an entry's text."""
+    return "" if field in _IN_TEXT else field
 
 
 class Term(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True, cache_hash=True):
@@ -45,6 +53,11 @@ class Term(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True, cac
     field: str = ""
     slop: int = 0
     options: str = ""
+
+    @property
+    def is_of_words(self) -> bool:
+        """Tell whether it needs whole words of an entry's text: all of *words*, for forms one."""
+        return self.kind in _OF_WORDS and not group_of(self.field)
 
 
 class And(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from functools import cached_property
+from typing import NamedTuple, TypeVar
 
-from rules.candidates import Candidate, Clauses
+from rules.candidates import Candidate
 from rules.entry import Entry
 from rules.fold import rarest_of
-from rules.page import MOST_PLACES, Hits, Page, group_of
-from rules.query import Near, Node, Or, Term, walk
+from rules.page import MOST_PLACES, Hits, Page
+from rules.query import Near, Node, Or, Term, group_of, walk
 
-_OF_WORDS = {"word", "phrase", "window", "exact", "forms"}
-_SOUGHT = {*_OF_WORDS, "prefix"}
+N = TypeVar("N")
+T = TypeVar("T")
+
+_REMEMBERED = 65_536
 _NONE = Hits(iter(()))
 _FEW = 16
 _LONG = 50_000
 """From so many letters on, the words of all rules that may hold are looked for in one go."""
+
+_MANY_PARTS = 4
+"""From so many parts on, the words of a text tell which of an OR are asked."""
+
+_HEAD = 4
+"""So many letters of each word are kept, to tell which beginnings the text does not have."""
 
 _TRIES = 8
 """Around so many places it is looked whether both sides of a NEAR may meet."""
@@ -59,14 +67,14 @@ class QuickPage(Page):
                 if all(any(map(letters.__contains__, clause)) for clause in candidate.clauses):
                     yield candidate
                 continue
-            known = self.known or self.words("")
+            known = self._known()
             for clause in candidate.clauses:
                 if known.isdisjoint(clause):
                     break
             else:
                 yield candidate
 
-    def _is_much(self, clauses: Clauses) -> bool:
+    def _is_much(self, clauses: Iterable[Sized]) -> bool:
         """Tell whether *clauses*, with what was asked before, are worth cutting the text."""
         self._asked += sum(map(len, clauses))
         return self._asked >= _FEW
@@ -80,7 +88,7 @@ class QuickPage(Page):
         for term in (node for tree in trees for node in walk(tree) if isinstance(node, Term)):
             if term.kind == "forms":
                 sought.update(known.intersection(term.words))
-            elif term.kind == "prefix" or (term.kind in _OF_WORDS and known.issuperset(term.words)):
+            elif term.kind == "prefix" or (term.is_of_words and known.issuperset(term.words)):
                 sought.add(term.words[rarest_of(term.words)])
         self._text.folded.seek(sorted(sought))
 
@@ -88,44 +96,63 @@ class QuickPage(Page):
         """Return the places of *term*, in the order of fields and offsets."""
         return _NONE if self._lacks(term) else super().hits(term)
 
+    def choice(self, node: Or) -> Iterable[Node]:
+        """Return the parts of *node* that may hold, as far as the words of the text tell."""
+        parts = node.parts
+        if len(parts) < _MANY_PARTS or (self.known is None and not self._is_much((parts,))):
+            return parts
+        by_word, words, others = _choice(node)
+        needing = [part for word in self._known() & words for part in by_word[word]]
+        return (*needing, *others)
+
     def _lacks(self, term: Term) -> bool:
         """Tell whether the words of the text leave *term* no place; if few are asked, it is uncut."""
-        if term.kind not in _OF_WORDS or group_of(term.field):
-            return False
-        known = self.known
-        if known is None:
+        if self.known is None:
             self._asked += 1
             if self._asked < _FEW:
                 return False
-            known = self.words("")
+        if term.kind == "prefix":
+            return not group_of(term.field) and not self._begins(term.words[-1])
+        if not term.is_of_words:
+            return False
         if term.kind == "forms":
-            return known.isdisjoint(term.words)
-        return not known.issuperset(term.words)
+            return self._known().isdisjoint(term.words)
+        return not self._known().issuperset(term.words)
+
+    def _known(self) -> frozenset[str]:
+        return self.known or self.words("")
+
+    def _begins(self, beginning: str) -> bool:
+        """Tell whether a word of the text may begin so."""
+        return len(beginning) < _HEAD or beginning[:_HEAD] in self._heads
+
+    @cached_property
+    def _heads(self) -> frozenset[str]:
+        return frozenset(word[:_HEAD] for word in self._known())
 
     def may_meet(self, near: Near) -> bool:
         """Tell whether both sides of *near* may stand near one another: never a wrong no.
 
         It looks at the words around the places of one side for those of the other.
         """
-        letters, tries = self._text.folded.letters, 0
         meeting = _meeting(near)
-        if meeting is None or len(letters) >= _LONG:
+        letters, tries = self._text.folded.letters, 0
+        if meeting is None or self.known is None or len(letters) >= _LONG:
             return True
-        for text in self._present(meeting.rarer):
+        others = self._present(meeting.other)
+        for text in self._present(meeting.rarer) if others else ():
             at = letters.find(text)
             while at >= 0:
                 tries += 1
                 around = self._around(at, meeting.reach) if tries < _TRIES else None
-                if around is None or meeting.other.stands_in(around):
+                if around is None or any(map(around.__contains__, others)):
                     return True
                 at = letters.find(text, at + 1)
         return False
 
-    def _present(self, side: _Side) -> Iterator[str]:
-        """Yield what *side* stands by, but no words that the text does not have."""
-        known = self.known
-        yield from side.words if known is None else filter(known.__contains__, side.words)
-        yield from side.beginnings
+    def _present(self, side: _Side) -> Sequence[str]:
+        """Return what *side* may stand by in the text."""
+        return (*(self._known() & side.words), *filter(self._begins, side.beginnings))
 
     def _around(self, at: int, reach: int) -> str | None:
         """Return the word at *at* of the letters and *reach* around; None if they are very long."""
@@ -139,26 +166,59 @@ class QuickPage(Page):
         return " ".join(before[-reach:] + after[: reach + 1])
 
 
+def _once(make: Callable[[N], T]) -> Callable[[N], T]:
+    """Return *make*, made to remember what it returned for a node.
+
+    The node is known by its identity: to hash a hundred terms takes longer than to look for them.
+    """
+    made: dict[int, tuple[N, T]] = {}
+
+    def known(node: N) -> T:
+        found = made.get(id(node))
+        if found is None:
+            if len(made) >= _REMEMBERED:
+                made.clear()
+            found = made[id(node)] = (node, make(node))  # which keeps the node, and so its id
+        return found[1]
+
+    return known
+
+
+class _Choice(NamedTuple):
+    """Parts of which one is to hold: those that need a word, by it; all such words; the others."""
+
+    by_word: Mapping[str, Sequence[Node]]
+    words: frozenset[str]
+    others: tuple[Node, ...]
+
+
+@_once
+def _choice(node: Or) -> _Choice:
+    by_word: dict[str, list[Node]] = {}
+    others: list[Node] = []
+    for part in node.parts:
+        if isinstance(part, Term) and part.is_of_words:
+            for word in part.words if part.kind == "forms" else (max(part.words, key=len),):
+                by_word.setdefault(word, []).append(part)
+        else:
+            others.append(part)
+    return _Choice(by_word, frozenset(by_word), tuple(others))
+
+
 class _Side(NamedTuple):
     """What one side of a NEAR stands by: one of *words*, or of *beginnings* of words.
 
     Nothing that it stands for has more than *longest* words.
     """
 
-    words: tuple[str, ...]
+    words: frozenset[str]
     beginnings: tuple[str, ...]
     longest: int
 
     def weight(self) -> float:
         """Return how often it probably stands in a text, as a figure to compare."""
-        texts = self.words + self.beginnings
+        texts = (*self.words, *self.beginnings)
         return len(texts) / min(map(len, texts))
-
-    def stands_in(self, letters: str) -> bool:
-        """Tell whether it may stand in folded *letters*: never a wrong no."""
-        return any(map(letters.__contains__, self.words)) or any(
-            map(letters.__contains__, self.beginnings)
-        )
 
 
 class _Meeting(NamedTuple):
@@ -169,7 +229,7 @@ class _Meeting(NamedTuple):
     reach: int
 
 
-@lru_cache(maxsize=65_536)
+@_once
 def _meeting(near: Near) -> _Meeting | None:
     """Return what has to meet for *near* to hold; None where words alone do not tell."""
     left, right = _side(near.left), _side(near.right)
@@ -184,7 +244,9 @@ def _side(node: Term | Or) -> _Side | None:
     beginnings: list[str] = []
     longest = 1
     for term in node.parts if isinstance(node, Or) else (node,):
-        if not isinstance(term, Term) or term.kind not in _SOUGHT or group_of(term.field):
+        if not isinstance(term, Term) or not (
+            term.is_of_words or (term.kind == "prefix" and not group_of(term.field))
+        ):
             return None
         if term.kind == "forms":
             words += term.words
@@ -193,4 +255,4 @@ def _side(node: Term | Or) -> _Side | None:
         begun = term.kind == "prefix" and rarest == len(term.words) - 1
         (beginnings if begun else words).append(term.words[rarest])
         longest = max(longest, len(term.words) + term.slop)
-    return _Side(tuple(words), tuple(beginnings), longest)
+    return _Side(frozenset(words), tuple(beginnings), longest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,23 @@ def pattern_of(text: str) -> Any:
     options.never_capture = True  # only the whole is asked for, and that is told much sooner
     options.max_mem = 4 << 20
     return re2.compile(plain(text).text if "&" not in text else text, options)
+
+
+class Searched:
+    """A text for regexes to be looked for in: it is encoded once for all of them."""
+
+    def __init__(self, text: str) -> None:
+        self._bytes = text.encode("utf-8", "replace")
+
+    def places(self, regex: str) -> Iterator[tuple[int, int]]:
+        """Yield the offsets of each place of *regex* that is not empty, as they are found."""
+        last = before = 0
+        for match in pattern_of(regex).finditer(self._bytes):
+            start, end = match.span()
+            if start < end:
+                before += len(self._bytes[last:start].decode())
+                last = start
+                yield before, before + len(self._bytes[start:end].decode())
 
 
 def objection(text: str) -> tuple[str, str] | None:
