@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ HEAD = "0014"
 """The migration that these rows belong to; a test holds it to the newest file in `versions`."""
 
 BUSY_SECONDS = 5
+LATELY = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Engine:
         self._immediate = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._where = where
         self._writer = threading.Lock()
+        self._wrote_at = -LATELY
         self.commits = 0
         self.migrated: Migrated | None = None
 
@@ -63,6 +66,12 @@ class Engine:
             yield session
             session.commit()
             self.commits += 1
+            self._wrote_at = time.monotonic()
+
+    @property
+    def wrote_lately(self) -> bool:
+        """Tell whether a transaction was committed within the last second, and none failed since."""
+        return time.monotonic() - self._wrote_at < LATELY
 
     @property
     def was_abandoned(self) -> bool:
@@ -79,6 +88,7 @@ class Engine:
         try:
             yield
         except exc.DBAPIError as error:
+            self._wrote_at = -LATELY
             raise _in_words(error, self._where) from error
 
 

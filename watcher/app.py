@@ -24,14 +24,14 @@ from feeds.webhooks import Webhooks
 from rules import Entry, Problem, RuleSet
 from rules.story import bands
 from store import Committed, EndpointSpec, Event, Judged, Stored
-from store.database import Database, StoreError
+from store.database import Database, StoreBusyError, StoreError
 from watcher.bridge import Bridge
 from watcher.children import Children
 from watcher.clock import utc_now
 from watcher.decide import Desk
 from watcher.desk import DeskState, read_desk, reread
 from watcher.drain import IN_FLIGHT, Drainer
-from watcher.engines.embedded import EmbeddedEngine, Job
+from watcher.engines.embedded import EmbeddedEngine, Handler, Job
 from watcher.fetch import user_agent
 from watcher.gather import Gatherer
 from watcher.hosts import host_of
@@ -90,15 +90,16 @@ class App:
             prepare=prepare_channels,
             preload=[SERVICES for one in state.endpoints.values() if one.kind == "channel"][:1],
         )
+        handlers: Mapping[str, Handler] = {
+            "poll": self._poll,
+            "drain": self._drain,
+            "subscribe": self._subscribe,
+            "confirm": self._confirm,
+            "publish": self._publish,
+            "maintain": self._maintain,
+        }
         self.engine = EmbeddedEngine(
-            {
-                "poll": self._poll,
-                "drain": self._drain,
-                "subscribe": self._subscribe,
-                "confirm": self._confirm,
-                "publish": self._publish,
-                "maintain": self._maintain,
-            },
+            {kind: self._waiting_for_the_store(kind, done) for kind, done in handlers.items()},
             self._due,
             limits=_LIMITS,
             daily=[("maintain", "forget")],
@@ -159,6 +160,7 @@ class App:
         self._told_of: date | None = None
         self._changed: dict[str, datetime] = {}
         self._hurried: set[str] = set()
+        self._delayed: set[Job] = set()
         self._settings = state.settings.data
 
     async def close(self) -> None:
@@ -303,7 +305,28 @@ class App:
         )
         await self.bridge(self.database.owe, owed, now)
 
+    def _waiting_for_the_store(self, kind: str, handler: Handler) -> Handler:
+        """Return *handler*, to be rung again once the store takes writes where it did not."""
+
+        async def done(key: str) -> None:
+            try:
+                await handler(key)
+            except StoreError as error:
+                busy = isinstance(error, StoreBusyError)
+                if busy or not await self.bridge(self.database.writable):
+                    self._delayed.add((kind, key))
+                raise
+
+        return done
+
     async def _due(self) -> list[Job]:
+        if self._delayed and not await self.bridge(self.database.writable):
+            return []  # every job would only fail
+        due = await self._due_by_now()
+        delayed, self._delayed = self._delayed, set()
+        return [*delayed.difference(due), *due]
+
+    async def _due_by_now(self) -> list[Job]:
         await self.be_alive()
         now = utc_now()
         due = await self.bridge(self.database.due_sources, now, _MOST_DUE)
@@ -324,7 +347,12 @@ class App:
         rules = self.state.book.rules
         hurried = name in self._hurried
         self._hurried.discard(name)
-        await self.poller.poll(name, due_only=not hurried)
+        try:
+            await self.poller.poll(name, due_only=not hurried)
+        except StoreError:
+            if hurried:
+                self._hurried.add(name)
+            raise
         if rules is not self.state.book.rules:
             # The rules changed while this poll judged by the old ones.
             await self.engine.ring("maintain", "rejudge")

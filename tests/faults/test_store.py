@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +18,7 @@ from store.database import StoreError
 from tests.desks import SECRET, at_work, source, titles, write_desk
 from tests.faults.test_kill import assert_whole, receiving, write_article
 from tests.feeds.servers import Asked, Receiver, in_loop, respond, serving
-from tests.journeys.running import eventually, started, tocsin
+from tests.journeys.running import Running, eventually, running, started, tocsin
 
 
 @in_loop
@@ -53,6 +57,50 @@ async def test_a_full_disk_stores_nothing_by_halves_and_is_made_good_when_there_
             assert len(titles(app)) == 2
             assert source(app, "articles").entries == 2
     assert len({identity for identity, _ in receiver.taken}) == len(receiver.taken) == 2
+
+
+@contextmanager
+def bounded(desk: Running, what: int, limit: int) -> Iterator[None]:
+    """Let a running desk have no more of something (setrlimit) as long as the block runs."""
+    before = resource.prlimit(desk.process.pid, what)
+    resource.prlimit(desk.process.pid, what, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(desk.process.pid, what, before)
+
+
+def readiness(desk: Running) -> tuple[int, bytes]:
+    try:
+        return 200, desk.get("/readyz")
+    except HTTPError as refused:
+        return refused.code, refused.read()
+
+
+def test_a_disk_that_takes_no_more_is_told_and_the_desk_goes_on_by_itself_when_it_does(
+    tmp_path: Path,
+) -> None:
+    with receiving() as (address, receiver):
+        folder = write_desk(tmp_path / "desk", receiver=address)
+        with running(folder) as desk:
+            # given a desk that found an article, when nothing can be written any more
+            write_article(folder, 0)
+            eventually(lambda: "delivery accepted" in desk.log.read_text("utf-8"))
+            with bounded(desk, resource.RLIMIT_FSIZE, 64 * 1024):
+                write_article(folder, 1)
+                eventually(lambda: "its disk reports errors" in desk.log.read_text("utf-8"))
+                # then it says so, once, and shows what it has
+                eventually(lambda: readiness(desk)[0] == 503)
+                assert b"the store cannot be written" in readiness(desk)[1]
+                shown = desk.items("law-32108")
+                assert len(shown) == 1
+                time.sleep(2.5)
+                assert desk.log.read_text("utf-8").count("job failed") <= 4
+            # and when there is room again, it takes up what it could not do
+            eventually(lambda: len({identity for identity, _ in receiver.taken}) == 2)
+            assert readiness(desk)[0] == 200
+            assert desk.items("law-32108")[1:] == shown
+        assert_whole(folder, receiver, 2)
 
 
 def test_a_store_that_another_holds_for_longer_than_we_wait_loses_nothing(tmp_path: Path) -> None:

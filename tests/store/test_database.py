@@ -166,6 +166,36 @@ def test_writes_reach_the_disk_before_they_are_said_to_be_done(database: Databas
     }
 
 
+def test_a_store_is_writable_when_something_was_written_and_that_costs_at_most_once_a_second(
+    database: Database, tmp_path: Path
+) -> None:
+    log = tmp_path / "tocsin.db-wal"
+    database._engine._wrote_at = float("-inf")
+    before = log.stat().st_size
+    assert database.writable()
+    after = log.stat().st_size
+    assert after > before
+    assert database.writable()
+    assert log.stat().st_size == after
+
+
+def test_a_store_that_takes_no_writes_says_so_also_when_it_took_one_a_moment_ago(
+    database: Database,
+) -> None:
+    def only_reads(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA query_only=ON").close()
+
+    engine = database._engine._engine
+    sa.event.listen(engine, "connect", only_reads)
+    engine.dispose()
+    with pytest.raises(StoreError, match="cannot be written"):
+        database.sync_endpoints(["union"], NOON)
+    assert not database.writable()
+    sa.event.remove(engine, "connect", only_reads)
+    engine.dispose()
+    assert database.writable()
+
+
 def test_a_store_of_a_newer_tocsin_is_refused_untouched(tmp_path: Path) -> None:
     opened(tmp_path / "tocsin.db").close()
     with sqlite3.connect(tmp_path / "tocsin.db") as connection:
