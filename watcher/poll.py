@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +24,9 @@ from watcher.pace import Pace, after_failure, allowed, interval, spread
 from watcher.parse import ParseError
 from watcher.recall import recalled
 from watcher.ways import seen_of
+
+Look = Callable[[Desk], Poll]
+"""What a look at a source brought, still to be judged by what the desk says then."""
 
 LEASE = timedelta(minutes=1)
 """A poll that takes longer holds its claim anew each third of this."""
@@ -65,7 +68,7 @@ class Poller:
         self._note = note
         self._claim = Together(bridge, partial(database.claim_each, lease=LEASE))
         self._recall = Together(bridge, partial(recalled, database))
-        self._write = Together(bridge, database.commit_each)
+        self._settle = Together(bridge, self._settled)
 
     async def poll(self, name: str, *, due_only: bool = True) -> Polled | None:
         """Look at the source *name* now; return None where it is not due or somebody else looks."""
@@ -77,10 +80,10 @@ class Poller:
             try:
                 async with self._held(claim):
                     gathered = await self._gatherer.gather(claim.source, now)
-                    poll = await self._poll_of(claim, gathered, now)
+                    look = await self._look(claim, gathered, now)
             except (FetchError, ParseError) as error:
-                poll = self._failure(claim, error, now)
-        return await self._commit(poll)
+                look = self._failed_look(claim, error, now)
+            return await self._commit(look)
 
     @asynccontextmanager
     async def _given_back(self, claim: Claim, due: datetime) -> AsyncIterator[None]:
@@ -127,21 +130,20 @@ class Poller:
         async with self._given_back(claim, at):
             known = await self._known(claim, entries)
             full = await self._completed(claim.source, entries, known, now)
-            poll = await self._bridge(
+            look = partial(
                 decide,
                 claim,
                 full.entries,
                 known,
-                self._desk(),
                 now=now,
                 next_poll_at=at,
                 pushed=True,
                 news=news,
                 linked=full.linked,
             )
-        return await self._commit(poll)
+            return await self._commit(look)
 
-    async def _poll_of(self, claim: Claim, gathered: Gathered, now: datetime) -> Poll:
+    async def _look(self, claim: Claim, gathered: Gathered, now: datetime) -> Look:
         source = claim.source
         entries = gathered.entries
         known = await self._known(claim, entries)
@@ -150,12 +152,11 @@ class Poller:
         least = max(seen.wishes.interval, gathered.fresh_for)
         gap = interval(source, seen.gap, self._pace, least)
         at = spread(now, gap, random.random())  # noqa: S311  jitter is no secret
-        judged = partial(
+        return partial(
             decide,
             claim,
             full.entries,
             known,
-            self._desk(),
             now=now,
             next_poll_at=at if source.spec.every else allowed(at, seen.wishes),
             # While articles are still to be had, the source has to show its entries again.
@@ -165,8 +166,6 @@ class Poller:
             took=self._clock() - now,
             linked=full.linked,
         )
-        # In a thread: thousands of entries must not hold up those who wait for the web server.
-        return await self._bridge(judged) if full.entries else judged()
 
     async def _completed(
         self,
@@ -184,20 +183,36 @@ class Poller:
         """Return what is stored of *entries*, by their present keys."""
         return await self._recall((claim.source, entries)) if entries else {}
 
-    def _failure(self, claim: Claim, error: FetchError | ParseError, now: datetime) -> Poll:
+    def _failed_look(self, claim: Claim, error: FetchError | ParseError, now: datetime) -> Look:
         wait = error.retry_after if isinstance(error, FetchError) else None
-        gone = isinstance(error, FetchError) and error.gone
         gap = after_failure(claim.source, self._pace, wait)
-        at = spread(now, gap, random.random())  # noqa: S311  jitter is no secret
-        poll = decide(
-            claim, (), {}, self._desk(), now=now, next_poll_at=at, error=str(error), gone=gone
+        look = partial(
+            decide,
+            claim,
+            (),
+            {},
+            now=now,
+            next_poll_at=spread(now, gap, random.random()),  # noqa: S311  jitter is no secret
+            error=str(error),
+            gone=isinstance(error, FetchError) and error.gone,
         )
         if not (isinstance(error, FetchError) and error.tired):
-            return poll
-        return replace(poll, rest=Rest(server=error.tired, until=now + (wait or self._pace.min)))
+            return look
+        rest = Rest(server=error.tired, until=now + (wait or self._pace.min))
+        return lambda desk: replace(look(desk), rest=rest)
 
-    async def _commit(self, poll: Poll) -> Polled | None:
-        committed = await self._write(poll)
+    def _settled(self, looks: Sequence[Look]) -> list[tuple[Poll, Committed | None]]:
+        """Decide what came of *looks*, and commit that, all or nothing.
+
+        It is done in a thread: thousands of entries must not hold up those who wait for
+        the web server.
+        """
+        desk = self._desk()
+        polls = [look(desk) for look in looks]
+        return list(zip(polls, self._database.commit_each(polls), strict=True))
+
+    async def _commit(self, look: Look) -> Polled | None:
+        poll, committed = await self._settle(look)
         if committed is None:
             _log.warning("poll discarded", source=poll.source, reason="another process polled it")
             return None
