@@ -77,7 +77,9 @@ class Reply:
     @property
     def links(self) -> Mapping[str, str]:
         """Return the addresses of the `Link` header by their relations (RFC 8288), made absolute."""
-        written = httpx.Response(self.status, headers={"link": self.headers.get("link", "")})
+        if "link" not in self.headers:  # as nearly always
+            return {}
+        written = httpx.Response(self.status, headers={"link": self.headers["link"]})
         base = httpx.URL(self.url)
         found: dict[str, str] = {}
         for link in written.links.values():
