@@ -249,18 +249,18 @@ class App:
 
     async def _reload(self, paths: set[Path]) -> None:
         before = self.state
-        await self.bridge(self._notice_settings)
-        state = await self.bridge(reread, before)
-        if state != before:
-            try:
+        try:
+            await self.bridge(self._notice_settings)
+            state = await self.bridge(reread, before)
+            if state != before:
                 await self.take_in(state)
-            except StoreError as error:
-                # The desk as it was stays in force; the next look takes the edit in.
-                _log.error("edit delayed", reason=str(error))
-                return
-            _report(before.problems, state.problems)
-            for event in _refusals(before.problems, state.problems, utc_now()):
-                await self.bridge(self.database.note, event)
+                _report(before.problems, state.problems)
+                for event in _refusals(before.problems, state.problems, utc_now()):
+                    await self.bridge(self.database.note, event)
+        except (StoreError, OSError) as error:
+            # The desk as it was stays in force; the next look takes the edit in.
+            _log.error("edit delayed", reason=str(error))
+            return
         for source in state.sources:
             if source.address and _touched(state.folder / source.address, paths):
                 await self.hurry(source.name)

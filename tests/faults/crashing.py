@@ -11,8 +11,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from alembic.operations import Operations
+
 import feeds.outgoing
 import store.bundles
+import store.copies
+import store.engine
 import store.renaming
 import store.stories
 import watcher.drain
@@ -49,6 +53,12 @@ NAME_STEPS: dict[str, tuple[Any, str, bool]] = {
     "matches moved": (store.renaming, "_move", True),
     "rules committed": (Database, "sync_rules", True),
 }
+TABLE_STEPS: dict[str, tuple[Any, str, bool]] = {
+    "store copied": (store.copies, "copy", True),
+    "column added": (Operations, "add_column", True),
+    "tables altered": (store.engine, "_upgrade", True),
+    "tables committed": (Database, "open", True),
+}
 """Each step: whose function it is, its name, and whether to die after it rather than before."""
 
 
@@ -74,7 +84,7 @@ def dies(function: Callable[..., Any], after: bool, times: int) -> Callable[...,
 def main() -> None:
     """Set the trap and run the command."""
     step, times, *command = sys.argv[1:]
-    owner, name, after = (STEPS | DIGEST_STEPS | STORY_STEPS | NAME_STEPS)[step]
+    owner, name, after = (STEPS | DIGEST_STEPS | STORY_STEPS | NAME_STEPS | TABLE_STEPS)[step]
     setattr(owner, name, dies(getattr(owner, name), after, int(times)))
     sys.argv = ["tocsin", *command]
     from watcher.cli import main as tocsin

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import defaultdict
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from hypothesis import settings
@@ -21,6 +23,19 @@ NAMES = ("newsroom", "union")
 SPECS = {name: a_spec(name, rate=1000) for name in NAMES}
 FAR = timedelta(hours=30)
 CALLED = ("law-32108", "law", "the-law")
+
+
+EXAMPLES = int(os.environ.get("TOCSIN_EXAMPLES", "50"))
+"""How many interleavings are tried; a night has time for 20,000."""
+
+
+@cache
+def an_empty_store() -> bytes:
+    """Return the file of a store without anything in it; making one takes its time."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tocsin.db"
+        Database.open(f"sqlite:///{path}").close()
+        return path.read_bytes()
 
 
 class DiedError(BaseException):
@@ -42,7 +57,10 @@ class Interleaving(RuleBasedStateMachine):
         self.start()
 
     def opened(self) -> Office:
-        database = Database.open(f"sqlite:///{Path(self.folder.name) / 'tocsin.db'}")
+        path = Path(self.folder.name) / "tocsin.db"
+        if not path.exists():
+            path.write_bytes(an_empty_store())
+        database = Database.open(f"sqlite:///{path}")
         office = Office(database, SPECS)
         office.internet.receivers = dict.fromkeys(NAMES, self.receive)
         return office
@@ -155,4 +173,4 @@ class Interleaving(RuleBasedStateMachine):
 
 
 TestInterleaving = Interleaving.TestCase
-TestInterleaving.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestInterleaving.settings = settings(max_examples=EXAMPLES, stateful_step_count=20, deadline=None)

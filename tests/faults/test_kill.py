@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ import pytest
 
 from store.database import Database
 from tests.desks import SECRET, write_desk
-from tests.faults.crashing import DIGEST_STEPS, NAME_STEPS, STEPS, STORY_STEPS
+from tests.faults.crashing import DIGEST_STEPS, NAME_STEPS, STEPS, STORY_STEPS, TABLE_STEPS
 from tests.feeds.servers import Answer, Receiver, serving
 from tests.journeys.running import eventually, ran, started, tocsin
+from tests.store.test_copies import an_old_store
 
 ARTICLES = 4
 
@@ -214,6 +216,36 @@ def test_a_desk_that_dies_while_a_rule_gets_another_name_tells_nothing_again(
     assert _matches(folder, "law") == before
     assert _matches(folder, "law-32108") == []
     assert len(receiver.taken) == ARTICLES
+
+
+@pytest.mark.parametrize("step", TABLE_STEPS)
+def test_a_migration_that_is_killed_leaves_the_old_tables_or_the_new(
+    tmp_path: Path, step: str
+) -> None:
+    # given a store of the second version with a source in it
+    folder = write_desk(tmp_path / "desk")
+    store = folder / "data" / "tocsin.db"
+    store.parent.mkdir()
+    an_old_store(store, "0002")
+    with sqlite3.connect(store) as old:
+        before = "\n".join(old.iterdump())
+
+    # when its migration is killed
+    migrate = ["--desk", str(folder), "migrate"]
+    dead = ran("tests.faults.crashing", step, "1", *migrate, cwd=tmp_path)
+    assert dead.returncode == 137, dead.stderr
+
+    # then it is what it was, or done; and the next start makes it whole
+    with sqlite3.connect(store) as left:
+        is_done = step == "tables committed"
+        assert ("\n".join(left.iterdump()) == before) is not is_done
+    assert tocsin(*migrate, cwd=tmp_path).returncode == 0
+    database = Database.open(f"sqlite:///{store}")
+    try:
+        assert database.check() == ()
+        assert database.migrated is None
+    finally:
+        database.close()
 
 
 def _matches(folder: Path, rule: str) -> list[str]:

@@ -103,6 +103,24 @@ def test_a_disk_that_takes_no_more_is_told_and_the_desk_goes_on_by_itself_when_i
         assert_whole(folder, receiver, 2)
 
 
+def test_a_desk_without_a_free_descriptor_goes_on_when_it_has_some(tmp_path: Path) -> None:
+    with receiving() as (address, receiver):
+        folder = write_desk(tmp_path / "desk", receiver=address)
+        with running(folder) as desk:
+            write_article(folder, 0)
+            eventually(lambda: "delivery accepted" in desk.log.read_text("utf-8"))
+            # when nothing can be opened any more: no file, no connection, no child process
+            with bounded(desk, resource.RLIMIT_NOFILE, 3):
+                write_article(folder, 1)
+                time.sleep(2.5)
+                assert len(receiver.taken) == 1
+            # then it is not lost
+            write_article(folder, 2)
+            eventually(lambda: len({identity for identity, _ in receiver.taken}) == 3)
+            assert readiness(desk)[0] == 200
+        assert_whole(folder, receiver, 3)
+
+
 def test_a_store_that_another_holds_for_longer_than_we_wait_loses_nothing(tmp_path: Path) -> None:
     with receiving() as (address, receiver):
         folder = write_desk(tmp_path / "desk", receiver=address)

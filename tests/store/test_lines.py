@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
-from store import Event, Owed, Poll, delivery_id
+from store import Event, Owed, Poll, StoryTerms, delivery_id
 from store.database import Database, StoreError
 from tests.builders import NOON, a_match, a_source, an_entry, judged
+from tests.store.test_renaming import STORY
 
 
 def opened(path: Path) -> Database:
@@ -25,7 +26,7 @@ def opened(path: Path) -> Database:
 def full(tmp_path: Path) -> Iterator[Database]:
     """A store with a source that is claimed, articles in odd letters, matches and deliveries."""
     database = opened(tmp_path / "full.db")
-    database.sync_sources([a_source()], NOON)
+    database.sync_sources([a_source(), a_source("andina")], NOON)
     database.sync_endpoints(["newsroom"], NOON)
     database.sync_rules({"law-32108": ("1", "Peru: Law 32108")})
     claim = database.claim("green-left", NOON, timedelta(minutes=1), due_only=False)
@@ -35,6 +36,7 @@ def full(tmp_path: Path) -> Iterator[Database]:
     )
     poll = Poll(source="green-left", token=claim.token, at=NOON, next_poll_at=NOON, judged=found)
     assert database.commit(poll)
+    take_in_a_copy(database)
     body = Owed(
         id=delivery_id("endpoint.test", "1", "newsroom"),
         endpoint="newsroom",
@@ -48,6 +50,24 @@ def full(tmp_path: Path) -> Iterator[Database]:
     assert database.claim("green-left", NOON, timedelta(minutes=1), due_only=False)
     yield database
     database.close()
+
+
+def take_in_a_copy(database: Database) -> None:
+    """Store a story that a second source has copied."""
+    terms = StoryTerms(window=timedelta(days=3), copies={"law-32108": "silent"})
+    for source in ("green-left", "andina"):
+        claim = database.claim(source, NOON, timedelta(minutes=1), due_only=False)
+        assert claim is not None
+        entry = an_entry("story", source=source, title="Bus lines stopped", text=STORY)
+        poll = Poll(
+            source=source,
+            token=claim.token,
+            at=NOON,
+            next_poll_at=NOON,
+            judged=(judged(entry, a_match(), bands=(7,)),),
+            stories=terms,
+        )
+        assert database.commit(poll)
 
 
 def rows(database: Database) -> dict[str, list[dict[str, object]]]:
@@ -68,6 +88,9 @@ def test_what_is_exported_and_imported_is_the_same_store(tmp_path: Path, full: D
     other = opened(tmp_path / "other.db")
     assert other.take_in(tmp_path / "store.jsonl") == count
     assert rows(other) == rows(full)
+    assert len(rows(other)["copy"]) == 1
+    story, *_ = other.published(["law-32108"], 1)
+    assert [outlet.source for outlet in story.outlets] == ["andina"]
     assert count == sum(map(len, rows(full).values())) >= 9
     assert other.check() == ()
     # what another process had claimed is free

@@ -90,7 +90,7 @@ async def _tell(app: App, stop: asyncio.Event) -> None:
         if spec.kind != "inbox" and "://" not in spec.address
     }
     deadline = asyncio.get_running_loop().time() + _FIRST_ROUND
-    with suppress(StoreError):  # a greeting is not worth a stop
+    with suppress(StoreError, OSError):  # a greeting is not worth a stop
         while not stop.is_set() and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.1)
             sources = await app.bridge(app.database.sources)
