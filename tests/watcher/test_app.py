@@ -75,6 +75,28 @@ async def test_a_server_is_asked_with_what_it_gave_and_304_means_nothing_new(
 
 
 @in_loop
+async def test_a_feed_that_empties_or_shows_a_web_page_and_comes_back_is_told_once(
+    tmp_path: Path,
+) -> None:
+    receiver = Receiver(secret=SECRET)
+    full = respond(body=rss(LAW, ("2", "La Ley 32108 otra vez")), content_type=XML)
+    empty = respond(body=rss(), content_type=XML)
+    page = respond(body=b"<!doctype html><p>Back soon</p>", content_type="text/html")
+    async with (
+        serving(full, empty, page, full) as server,
+        serving(receiver) as endpoint,
+        at_work(write_desk(tmp_path, feeds={"news": server.url}, receiver=endpoint.url)) as app,
+    ):
+        errors = []
+        for _ in range(4):
+            errors.append(bool((await polled(app, "news")).error))
+            await all_sent(app)
+        assert errors == [False, False, True, False]
+        assert len(titles(app)) == 2
+    assert len(receiver.taken) == 2
+
+
+@in_loop
 async def test_the_same_bytes_are_not_parsed_again(tmp_path: Path) -> None:
     async with (
         serving(respond(body=rss(LAW), content_type=XML)) as server,

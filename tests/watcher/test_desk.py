@@ -204,6 +204,33 @@ def test_an_edited_rule_takes_effect_and_a_broken_one_keeps_its_last_good_versio
     assert reread(broken).problems == ()
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"",
+        b"version: 1\n",
+        b"version: 1\nrules:\n  - id: one\n    query: 'extor",
+        b"version: 1\nrules:\n  - id: one\n",
+        b"\xff\xfev\x00e\x00",
+        b"version: 1\nrules: [\x00]",
+        b"version: 1\n#" + b"x" * (1 << 20),
+    ],
+    ids=["empty", "begun", "torn", "half", "utf-16", "nul", "huge"],
+)
+def test_a_rule_file_that_is_half_written_or_no_text_keeps_its_last_good_version(
+    tmp_path: Path, written: bytes
+) -> None:
+    state = read_desk(a_desk(tmp_path), {})
+    (file,) = (tmp_path / "rules").glob("*.yaml")
+    good = file.read_bytes()
+    file.write_bytes(written)
+    broken = reread(state)
+    assert list(broken.book.rules.rules) == ["one"]
+    assert [problem.line > 0 for problem in broken.problems] == [True]
+    file.write_bytes(good)
+    assert reread(broken).problems == ()
+
+
 def test_broken_sources_keep_their_last_good_version(tmp_path: Path) -> None:
     good = "version: 1\nsources: [{name: a, kind: feed, url: 'https://x.org'}]\n"
     state = read_desk(a_desk(tmp_path, sources=good), {})
