@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from feeds.publish import publish
 from store import Published
 from tests.desks import RULES, SECRET, at_work, polled, write_desk
 from tests.feeds.servers import Receiver, in_loop, respond, serving
 from watcher.app import App
+from watcher.clock import utc_now
 
 AGENCY = (
     "Los gremios de transportistas volvieron a marchar contra la Ley 32108 y dejaron vacías las"
@@ -216,3 +218,24 @@ async def test_what_one_source_passes_on_at_once_is_one_alert_that_names_every_o
         }
         for name in ("Dos", "Uno")
     ]
+
+
+@in_loop
+async def test_a_static_site_shows_a_story_once_with_its_outlets(tmp_path: Path) -> None:
+    desk, out = tmp_path / "desk", tmp_path / "site"
+    (match,) = await told(desk, Receiver(secret=SECRET), ["uno", "dos", "tres"])
+    async with at_work(desk) as app:
+        publish(app.database, app.state.catalogue, out, utc_now())
+        again = publish(app.database, app.state.catalogue, out, utc_now())
+    assert again.written == 0
+    (item,) = json.loads((out / "feeds" / "law-32108.json").read_text("utf-8"))["items"]
+    assert [one["name"] for one in item["_tocsin"]["outlets"]] == ["dos", "tres"]
+    for ending, mark in (("rss", "<item>"), ("atom", "<entry>")):
+        body = (out / "feeds" / f"law-32108.{ending}").read_text("utf-8")
+        assert body.count(mark) == 1
+        assert "Also in: dos, tres" in body
+    pages = sorted(path.parent.name for path in (out / "matches").glob("*/index.html"))
+    assert match.id in pages
+    page = (out / "matches" / match.id / "index.html").read_text("utf-8")
+    assert "https://dos.example.pe/nota" in page
+    assert "https://tres.example.pe/nota" in page
