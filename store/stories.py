@@ -25,6 +25,8 @@ _REMEMBERED = timedelta(days=31)
 """Rules that are new or were edited are asked about so much."""
 
 _MOST_COMPARED = 12
+_MOST_OF_A_BAND = 64
+"""What a sentence has in common with more than so many, the latest, is told by them or is a formula."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -212,8 +214,16 @@ def _candidates(session: Session, judged: Sequence[Judged]) -> dict[str, dict[st
             by_band.setdefault(band, []).append(one.id)
     shared: dict[str, Counter[str]] = {}
     for some in values.batches(list(by_band)):
-        rows = session.exec(select(BandRow.band, BandRow.entry).where(col(BandRow.band).in_(some)))
+        rows = session.exec(
+            select(BandRow.band, BandRow.entry)
+            .where(col(BandRow.band).in_(some))
+            .order_by(col(BandRow.at).desc(), BandRow.entry)
+        )
+        looked_at: Counter[int] = Counter()
         for band, other in rows:
+            looked_at[band] += 1
+            if looked_at[band] > _MOST_OF_A_BAND:
+                continue
             for identity in by_band[band]:
                 if identity != other:
                     shared.setdefault(identity, Counter())[other] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -94,6 +95,34 @@ async def test_a_feed_that_empties_or_shows_a_web_page_and_comes_back_is_told_on
         assert errors == [False, False, True, False]
         assert len(titles(app)) == 2
     assert len(receiver.taken) == 2
+
+
+@in_loop
+async def test_the_backlog_of_a_feed_with_ten_thousand_items_is_found_soon_and_alerts_nobody(
+    tmp_path: Path,
+) -> None:
+    items = [(str(number), f"{number}: la Ley 32108") for number in range(10_000)]
+    receiver = Receiver(secret=SECRET)
+    async with (
+        serving(respond(body=rss(*items), content_type=XML), respond(body=rss(LAW))) as server,
+        serving(receiver) as endpoint,
+        at_work(
+            write_desk(
+                tmp_path,
+                feeds={"news": server.url},
+                receiver=endpoint.url,
+                options="alert_since: added",
+            )
+        ) as app,
+    ):
+        begun = time.process_time()
+        first = await polled(app, "news")
+        assert time.process_time() - begun < 10
+        await all_sent(app)
+        assert (first.error, first.committed.new) == ("", 5_000)
+        assert first.committed.matched == 5_000
+        assert app.database.deliveries() == ()
+    assert receiver.taken == []
 
 
 @in_loop
