@@ -131,6 +131,13 @@ def deliver() -> Mapping[str, object]:
     return measured()
 
 
+def soak() -> Mapping[str, object]:
+    """What a desk gains in memory and descriptors in a minute among dead sources; SOAK_SECONDS seconds."""
+    from tests.benchmarks.soaking import measured
+
+    return measured()
+
+
 def _shown(name: str, found: Mapping[str, object]) -> str:
     if name != "match":
         return str(found)
@@ -153,6 +160,7 @@ BENCHES: Mapping[str, Callable[[], Mapping[str, object]]] = {
         crowd,
         serve,
         deliver,
+        soak,
     )
 }
 

@@ -25,7 +25,7 @@ FAR = timedelta(hours=30)
 CALLED = ("law-32108", "law", "the-law")
 
 
-EXAMPLES = int(os.environ.get("TOCSIN_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("INTERLEAVINGS", "50"))
 """How many interleavings are tried; a night has time for 20,000."""
 
 
