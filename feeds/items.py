@@ -91,10 +91,21 @@ class Channel:
         return f"{'../' * self.part.path('').count('/')}static/feed.css"
 
 
-def channel(feed: Feed, part: Part, span: Span, catalogue: Catalogue, now: datetime) -> Channel:
-    """Return *part* of *feed* with the matches of *span*, ready to be rendered at *now*."""
+def channel(
+    feed: Feed,
+    part: Part,
+    span: Span,
+    catalogue: Catalogue,
+    now: datetime,
+    kept: KeptItems | None = None,
+) -> Channel:
+    """Return *part* of *feed* with the matches of *span*, ready to be rendered at *now*.
+
+    Items that are *kept* are not made again.
+    """
+    made = kept or _item
     home = "" if feed.name == "all" else f"topics/{feed.name}"
-    items = _in_the_past([_item(match, catalogue) for match in span.matches], now)
+    items = _in_the_past([made(match, catalogue) for match in span.matches], now)
     whole = channel_of(feed, part, items, catalogue, f"{catalogue.base}/{home}")
     return replace(
         whole,
@@ -176,6 +187,29 @@ def _item(match: Published, catalogue: Catalogue) -> Item:
         published=_published(match),
         updated=match.updated_at,
     )
+
+
+class KeptItems:
+    """Items of matches as they were made: a feed that changed shows mostly what it showed before.
+
+    A match that changes has another `updated_at`, and a desk that does another
+    catalogue. Safe for several threads.
+    """
+
+    def __init__(self, most: int = 2_000) -> None:
+        self._most = most
+        self._kept: dict[str, tuple[Catalogue, datetime, Item]] = {}
+
+    def __call__(self, match: Published, catalogue: Catalogue) -> Item:
+        """Return the item of *match*."""
+        found = self._kept.get(match.id)
+        if found and found[0] is catalogue and found[1] == match.updated_at:
+            return found[2]
+        item = _item(match, catalogue)
+        if len(self._kept) >= self._most:
+            self._kept.clear()
+        self._kept[match.id] = catalogue, match.updated_at, item
+        return item
 
 
 def _published(match: Published) -> datetime:

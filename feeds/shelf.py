@@ -13,7 +13,7 @@ from feeds.address import Part, part_at
 from feeds.bulletin import bulletin
 from feeds.catalogue import HEALTH, Catalogue
 from feeds.document import Document
-from feeds.items import Channel, channel, previous
+from feeds.items import Channel, KeptItems, channel, previous
 from feeds.jsonfeed import json_feed
 from feeds.opml import opml_of
 from feeds.pages import stylesheet
@@ -90,6 +90,7 @@ class Shelf:
         self._started_at = clock()
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._bytes = 0
+        self._items = KeptItems()
         self._lock = threading.Lock()
         self._seen: tuple[int, object, float] = (-1, None, 0.0)
 
@@ -187,7 +188,7 @@ class Shelf:
             events = catalogue.told(self._database.events(part.most))
             return bulletin(events, catalogue, part.most)
         span = self.span(feed, part, now)
-        return channel(feed, part, span, catalogue, now) if span else None
+        return channel(feed, part, span, catalogue, now, self._items) if span else None
 
     def _rendered(
         self, whole: Channel, catalogue: Catalogue, ending: str, now: datetime

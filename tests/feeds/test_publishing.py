@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feeds.address import Part
+from feeds.catalogue import Catalogue
 from feeds.clean import language, web_link
-from feeds.items import NEVER, channel
+from feeds.items import NEVER, Item, KeptItems, channel
 from feeds.jsonfeed import json_feed
 from feeds.opml import OpmlError, Subscription, opml_of, parse_opml, render_opml
 from feeds.render import atom, rss
@@ -267,3 +268,22 @@ def test_opml_of_other_programs_is_read_with_its_folders_and_without_doubles() -
 def test_what_is_no_opml_is_refused_in_words(data: bytes, reason: str) -> None:
     with pytest.raises(OpmlError, match=reason):
         parse_opml(data)
+
+
+def test_items_are_kept_as_long_as_the_match_and_the_desk_are_the_same() -> None:
+    desk, another = a_catalogue(), a_catalogue(a_rule(title="Another title"))
+    old = published(an_entry("a"), updated_at=NOON - timedelta(seconds=2))
+    edited = published(an_entry("a", title="Edited"), updated_at=NOON - timedelta(seconds=1))
+    kept = KeptItems(most=2)
+
+    def shown(match: Published, catalogue: Catalogue) -> Item:
+        feed = catalogue.feeds["law-32108"]
+        span = Span(matches=(match,))
+        return channel(feed, Part(name=feed.name), span, catalogue, NOON, kept).items[0]
+
+    first = shown(old, desk)
+    assert shown(old, desk) is first
+    assert shown(edited, desk).title == "Edited"
+    assert "Another title" in shown(edited, another).html
+    for key in "bcd":
+        assert shown(published(an_entry(key)), another).title == f"Article {key}"
