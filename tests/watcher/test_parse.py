@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -175,6 +176,74 @@ def test_encodings_are_read_as_declared_or_as_utf8() -> None:
     assert parsed(rss("<item><title>Extorsión</title></item>"), "text/html")[0].title == "Extorsión"
     wide = latin.replace("iso-8859-1", "utf-16").encode("utf-16")
     assert parsed(wide, "application/xml")[0].title == "Extorsión"
+
+
+BUS = "<item><title>Extorsión a un bus</title><link>https://x.org/1</link></item>"
+LONG = (
+    "<item><title>El “paro” de transportistas – día 2 – siguió en Lima y el Callao</title></item>"
+)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        gzip.compress(rss(BUS).encode()),
+        b"\n<br />\nNotice: undefined index in index.php\n"
+        + ('<?xml version="1.0" encoding="utf-8"?>' + rss(BUS)).encode(),
+        ('<?xml version="1.0" encoding="utf-16"?>' + rss(BUS)).encode(),
+        b"\xef\xbb\xbf" + ('<?xml version="1.0" encoding="UTF-16"?>' + rss(BUS)).encode(),
+        rss(BUS).replace("<channel>", '<channel xmlns="https://odd.example/ns">').encode(),
+    ],
+    ids=[
+        "packed",
+        "preceded",
+        "said to be wide",
+        "marked, said to be wide",
+        "of another namespace",
+    ],
+)
+def test_a_feed_that_was_spoilt_on_its_way_is_read_as_it_was_meant(spoilt: bytes) -> None:
+    assert [(entry.title, entry.url) for entry in parsed(spoilt)] == [
+        ("Extorsión a un bus", "https://x.org/1")
+    ]
+
+
+def test_a_few_bytes_of_windows_do_not_spoil_a_feed_in_utf8() -> None:
+    mixed = rss(BUS + LONG).encode().replace("–".encode(), b"\x96", 1)
+    assert [entry.title for entry in parsed(mixed)] == [
+        "Extorsión a un bus",
+        "El “paro” de transportistas – día 2 – siguió en Lima y el Callao",
+    ]
+
+
+def test_references_to_halves_of_characters_are_the_character() -> None:
+    item = "<item><title>Paro &#xD83D;&#xDE8C; &#55357;&#56972; &#xD83D; &#x110000;</title></item>"
+    assert parsed(rss(item))[0].title == "Paro 🚌 🚌 \ufffd \ufffd"
+
+
+def test_gzip_files_that_are_broken_or_hold_too_much_are_refused() -> None:
+    whole = gzip.compress(rss(BUS).encode())
+    bomb = gzip.compress(b" " * (11 << 20))
+    for body, reason in ((whole[:-9], "breaks off"), (bomb, "10 MiB"), (whole[:12] + b"?", "gzip")):
+        with pytest.raises(ParseError, match=reason):
+            parsed(body)
+
+
+def test_an_author_without_a_name_is_an_address_and_every_content_is_read() -> None:
+    atom = (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>A</title><id>1</id>'
+        "<author><email>desk@x.org</email></author>"
+        '<content type="text">Una nota larga sobre el paro</content>'
+        '<content type="text">Ley 32108</content></entry></feed>'
+    )
+    entry = parsed(atom)[0]
+    assert entry.authors == ("desk@x.org",)
+    assert "Ley 32108" in entry.text
+    assert "sobre el paro" in entry.text
+
+
+def test_a_guid_that_is_no_address_is_no_link() -> None:
+    assert parsed(rss("<item><title>A</title><guid>nota-7</guid></item>"))[0].url == ""
 
 
 def test_a_broken_feed_is_read_as_far_as_it_goes() -> None:

@@ -7,6 +7,7 @@ from watcher.parse.articles import parse_article
 from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.feed import parse_feed
 from watcher.parse.jsonfeed import is_json_feed, parse_json_feed
+from watcher.parse.legible import legible
 from watcher.parse.listing import is_sitemap, parse_listing, parse_sitemap
 from watcher.parse.page import article_text, is_page, parse_page
 
@@ -33,6 +34,7 @@ def parse_document(kind: str, document: Document) -> Parsed:
         raise ParseError("the answer is empty")
     if kind == "page":
         return Parsed(entries=parse_page(document))
+    document = legible(document)
     if is_sitemap(document):
         return parse_sitemap(document)
     if is_json_feed(document):

@@ -9,13 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 import feedparser
+from lxml import etree
 
 from watcher.parse.document import Document, Parsed, ParseError
+from watcher.parse.doubt import ATOM
 from watcher.parse.page import is_page
 from watcher.parse.quick import quick_feed
 from watcher.parse.written import MOST_ENTRIES, Item, Written, parsed
 
 _XML = "application/xml"
+_ENTRY = re.compile(rb"<(?:\w+:)?(?:item|entry)\b")
 _FEED_ROOT = re.compile(rb"<(?:\w+:)?(?:rss|feed|RDF|channel)\b")
 
 
@@ -44,19 +47,14 @@ def _cut(document: Document) -> Document:
 
 def judged_feed(document: Document) -> Written:
     """Return what feedparser reads, whose word counts; raise ParseError for what is no feed."""
-    if document.body.startswith(b"\x1f\x8b"):
-        raise ParseError("the answer is a gzip file, not a feed; give the feed's own address")
     if is_page(document) and not _FEED_ROOT.search(document.body[:4096]):
         raise ParseError(
             "the answer is a web page, not a feed; look for its feed, or use kind: page"
         )
-    read = feedparser.parse(
-        io.BytesIO(document.body),  # never the bytes themselves: it would open them as a file name
-        # Without a content-location: it would resolve guids against it, and these are no links.
-        response_headers={"content-type": _xml_type(document.content_type)},
-        sanitize_html=False,  # what we keep is visible text
-        resolve_relative_uris=False,
-    )
+    read = _read(document.body, _xml_type(document.content_type))
+    if not read.entries and _ENTRY.search(document.body) and (plain := _plain(document.body)):
+        second = _read(plain, _XML)
+        read = second if any(map(_says_something, second.entries)) else read
     if not read.version and not read.entries:
         raise ParseError(f"the answer is not a feed{_reason(read)}")
     if not read.entries and read.bozo and "SAX" in type(read.get("bozo_exception")).__name__:
@@ -71,6 +69,39 @@ def judged_feed(document: Document) -> Written:
         period=str(feed.get("sy_updateperiod") or ""),
         frequency=str(feed.get("sy_updatefrequency") or "1"),
     )
+
+
+def _read(body: bytes, content_type: str) -> Any:
+    return feedparser.parse(
+        io.BytesIO(body),  # never the bytes themselves: it would open them as a file name
+        # Without a content-location: it would resolve guids against it, and these are no links.
+        response_headers={"content-type": content_type},
+        sanitize_html=False,  # what we keep is visible text
+        resolve_relative_uris=False,
+    )
+
+
+def _says_something(item: Any) -> bool:
+    return any(item.get(field) for field in ("title", "link", "summary", "content"))
+
+
+def _plain(body: bytes) -> bytes | None:
+    """Return what lxml can recover of *body*, in the namespace of its kind of feed.
+
+    feedparser sees no entries in elements of a namespace that it does not know.
+    """
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True)
+    root = etree.fromstring(body, parser)
+    if root is None:
+        return None
+    kind = etree.QName(root)
+    own = {"feed": f"{{{ATOM}}}", "rss": "", "channel": ""}.get(kind.localname)
+    if own is not None and kind.namespace:
+        for element in root.iter(f"{{{kind.namespace}}}*"):
+            element.tag = own + etree.QName(element).localname
+        etree.cleanup_namespaces(root)
+    plain: bytes = etree.tostring(root, encoding="utf-8")
+    return plain
 
 
 def _xml_type(content_type: str) -> str:
@@ -88,7 +119,7 @@ def _reason(read: Any) -> str:
 
 
 def _item(item: Any, lang: str) -> Item:
-    names = [author.get("name") for author in item.get("authors", ())]
+    names = [author.get("name") or author.get("email") for author in item.get("authors", ())]
     return Item(
         id=str(item.get("id") or ""),
         link=item.get("link") or _first_link(item.get("links", ())),

@@ -16,6 +16,7 @@ from watcher.parse.fields import absolute, instant, shown, shown_title, texts, t
 
 MOST_ENTRIES = 5_000
 _HEAD = 64 * 1024
+_ADDRESS = re.compile(r"\s*(?:[a-zA-Z]+:)?/")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PERIODS = {
     "hourly": timedelta(hours=1),
@@ -73,8 +74,10 @@ def parsed(written: Written, document: Document) -> Parsed:
 
 def _entry(item: Item, document: Document) -> Entry:
     base = absolute(document.address, item.base) or document.address
-    link = absolute(base, item.link)
-    summary, text = texts(shown(item.summary), shown(max(item.contents, key=len, default="")))
+    # A guid that is no address is none either where feedparser gives it as the link.
+    is_guid = item.link == item.id and not _ADDRESS.match(item.id)
+    link = "" if is_guid else absolute(base, item.link)
+    summary, text = texts(shown(item.summary), _whole(item.contents))
     entry = Entry(
         key="",
         url=link,
@@ -89,6 +92,16 @@ def _entry(item: Item, document: Document) -> Entry:
         outlet=shown_title(item.outlet),
     )
     return replace(entry, key=item_key(item.id, link, entry))
+
+
+def _whole(contents: Sequence[str]) -> str:
+    """Return the text of *contents*: the longest, and of others what has more words."""
+    whole, words = "", set[str]()
+    for text in sorted(map(shown, contents), key=len, reverse=True):
+        if more := set(text.split()) - words:
+            words |= more
+            whole = f"{whole}\n{text}".lstrip("\n")
+    return whole
 
 
 def _names(written: Iterable[str | None]) -> tuple[str, ...]:
