@@ -23,11 +23,12 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 _WIDE = re.compile(rb"(?:utf-?(?:16|32)|ucs-?[24])(?:[bl]e)?", re.IGNORECASE)
 _UTF8 = frozenset({"", "utf-8", "utf8"})
 _HALF = (
-    rb"&#(?:[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2}"
+    rb"(?:[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2}"
     rb"|0*5(?:529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]))(?!\w);?"
 )
-_BEYOND = rb"&#(?:[xX]0*[1-9a-fA-F][0-9a-fA-F]{5,}|0*[1-9]\d{6,})(?!\w);?"
-_NO_CHARACTER = re.compile(rb"(?:%b)+|%b" % (_HALF, _BEYOND))
+_BEYOND = rb"(?:[xX]0*[1-9a-fA-F][0-9a-fA-F]{5,}|0*[1-9]\d{6,})(?!\w);?"
+# It begins with two letters that are looked for at once, not with a choice.
+_NO_CHARACTER = re.compile(rb"&#(?:%b(?:&#%b)*|%b)" % (_HALF, _HALF, _BEYOND))
 _NUMBER = re.compile(rb"&#(\w+)")
 
 
@@ -103,7 +104,8 @@ def _is_to_be_utf8(body: bytes, content_type: str) -> bool:
 
 def _windows(error: UnicodeError) -> tuple[str, int]:
     """Return the bytes that are no UTF-8 as Windows-1252 has them, for the decoder."""
-    assert isinstance(error, UnicodeDecodeError)  # noqa: S101  nothing else is decoded with it
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
     wrong = error.object[error.start : error.end]
     return wrong.decode("windows-1252", "replace"), error.end
 
