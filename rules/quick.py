@@ -45,7 +45,7 @@ class QuickPage(Page):
 
     def __init__(self, entry: Entry) -> None:
         super().__init__(entry)
-        self._asked = 0
+        self._asked = self._begun = 0
         self.known: frozenset[str] | None = None
 
     def words(self, group: str) -> frozenset[str]:
@@ -107,14 +107,14 @@ class QuickPage(Page):
 
     def _lacks(self, term: Term) -> bool:
         """Tell whether the words of the text leave *term* no place; if few are asked, it is uncut."""
-        if self.known is None:
-            self._asked += 1
-            if self._asked < _FEW:
-                return False
         if term.kind == "prefix":
             return not group_of(term.field) and not self._begins(term.words[-1])
         if not term.is_of_words:
             return False
+        if self.known is None:
+            self._asked += 1
+            if self._asked < _FEW:
+                return False
         if term.kind == "forms":
             return self._known().isdisjoint(term.words)
         return not self._known().issuperset(term.words)
@@ -123,8 +123,11 @@ class QuickPage(Page):
         return self.known or self.words("")
 
     def _begins(self, beginning: str) -> bool:
-        """Tell whether a word of the text may begin so."""
-        return len(beginning) < _HEAD or beginning[:_HEAD] in self._heads
+        """Tell whether a word of the text may begin so; if few are asked, each may."""
+        self._begun += 1
+        if self._begun < _FEW or len(beginning) < _HEAD:
+            return True
+        return beginning[:_HEAD] in self._heads
 
     @cached_property
     def _heads(self) -> frozenset[str]:
