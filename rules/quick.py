@@ -90,7 +90,8 @@ class QuickPage(Page):
                 sought.update(known.intersection(term.words))
             elif term.kind == "prefix" or (term.is_of_words and known.issuperset(term.words)):
                 sought.add(term.words[rarest_of(term.words)])
-        self._text.folded.seek(sorted(sought))
+        if len(sought) >= _FEW:
+            self._text.folded.seek(sorted(sought))
 
     def hits(self, term: Term) -> Hits:
         """Return the places of *term*, in the order of fields and offsets."""
