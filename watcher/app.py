@@ -262,7 +262,8 @@ class App:
             _log.error("edit delayed", reason=str(error))
             return
         for source in state.sources:
-            if source.address and _touched(state.folder / source.address, paths):
+            is_local = source.address and "://" not in source.address
+            if is_local and _touched(state.folder / source.address, paths):
                 await self.hurry(source.name)
 
     def _notice_settings(self) -> None:

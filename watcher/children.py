@@ -55,6 +55,7 @@ class Children:
             context=context,
         )
         self._pool = self._new()
+        self._begun: ProcessPool | None = None
         self._waiting: set[ProcessFuture[Any]] = set()
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -64,6 +65,10 @@ class Children:
         where its process died.
         """
         pool = self._pool
+        if self._begun is not pool:
+            # That takes half a second, in which nobody else would be served.
+            await asyncio.to_thread(_begin, pool)
+            self._begun = pool
         try:
             future = pool.schedule(
                 function, args=list(args), kwargs=dict(kwargs), timeout=self._seconds
@@ -104,6 +109,11 @@ class Children:
     def close(self) -> None:
         """End the child processes, whatever they do."""
         _end(self._pool)
+
+
+def _begin(pool: ProcessPool) -> bool:
+    """Start the pool's processes, which asking does; tell whether it takes tasks."""
+    return bool(pool.active)
 
 
 def _end(pool: ProcessPool) -> None:

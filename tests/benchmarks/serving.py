@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from feeds.items import KeptItems, channel
 from feeds.shelf import RENDERERS
 from store import Span
 from tests.benchmarks.latency import TOKEN
+from tests.benchmarks.newsstand import ENTRIES, newsstand
 from tests.builders import NOON, a_catalogue, an_entry, published
 from tests.desks import write_desk
 from tests.journeys.running import Running, eventually, free_port, started
@@ -32,6 +34,7 @@ from tests.journeys.running import Running, eventually, free_port, started
 FEED = "/feeds/law-32108.atom"
 INGESTED = 10_000
 _RENDERINGS = 20
+_BETWEEN = 0.2
 _AT_ONCE = 500
 _TEXT = "El gremio exige la derogatoria de la Ley 32108. " + "Sigue el texto del artículo. " * 60
 _OTHER = "Un texto sobre otra cosa, que nadie busca. " * 60
@@ -50,6 +53,7 @@ def measured() -> dict[str, object]:
             eventually(lambda: len(running.items("law-32108")) == LIVE)
             table = _answers(running, Path(folder))
             table["while_ingesting"] = _while_ingesting(running)
+            table["while_polling"] = _while_polling(running)
         finally:
             running.kill()
     return {"render_ms": _render(), "at_most_ms": 5, **table}
@@ -136,25 +140,62 @@ def _is_there(url: str) -> bool:
 
 
 def _while_ingesting(running: Running) -> Mapping[str, object]:
-    """Return how long readers wait, 500 of them a second, while a program hands in 10,000 entries.
+    """Return how long readers wait while a program hands in 10,000 entries.
 
     One in a hundred matches, so that the feed changes with each portion.
     """
-    begun = time.perf_counter()
-    ended: list[float] = []
 
     def ingest() -> None:
         for start in range(1000, 1000 + INGESTED, _AT_ONCE):
             _ingest(running, range(start, start + _AT_ONCE), _OTHER, every=100)
+
+    return _readers_wait(running, ingest)
+
+
+def _while_polling(running: Running) -> Mapping[str, object]:
+    """Return how long readers wait while 1,000 new feeds with 10 entries each are read.
+
+    A program hands an article that matches in every now and then, so that the feed changes.
+    """
+    count = INGESTED // ENTRIES
+    store = sqlite3.connect(running.folder / "data" / "tocsin.db", check_same_thread=False)
+    before = _entries(store)
+    with newsstand(count) as address, tempfile.TemporaryDirectory() as folder:
+        feeds = {f"feed-{n}": f"{address}/{n}.xml" for n in range(count)}
+        sources = write_desk(Path(folder) / "desk", feeds=feeds) / "sources.yaml"
+
+        def poll() -> None:
+            shutil.copy(sources, running.folder / "sources.yaml")
+            handed_in = 0
+            while _entries(store) < before + INGESTED + handed_in:
+                _ingest(running, range(100_000 + handed_in, 100_001 + handed_in), _TEXT)
+                handed_in += 1
+                time.sleep(_BETWEEN)
+
+        return _readers_wait(running, poll)
+
+
+def _entries(store: sqlite3.Connection) -> int:
+    found: int = store.execute("SELECT count(*) FROM entry").fetchone()[0]
+    return found
+
+
+def _readers_wait(running: Running, work: Callable[[], None]) -> Mapping[str, object]:
+    """Return how long readers of a feed wait, 500 of them a second, beside *work* on 10,000 entries."""
+    begun = time.perf_counter()
+    ended: list[float] = []
+
+    def worked() -> None:
+        work()
         ended.append(time.perf_counter() - begun)
 
-    ingesting = threading.Thread(target=ingest)
-    ingesting.start()
+    working = threading.Thread(target=worked)
+    working.start()
     found: list[Mapping[str, object]] = []
-    while ingesting.is_alive():
+    while working.is_alive():
         headers = {"accept-encoding": "gzip"}
         found.append(load(running.url + FEED, headers, connections=8, rate=500, seconds=3))
-    ingesting.join()
+    working.join()
     return {
         "entries_per_second": round(INGESTED / ended[0]),
         "p50_ms": statistics.median(float(str(one["p50_ms"])) for one in found),
