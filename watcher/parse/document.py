@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from rules import Entry
 from store import NO_WISHES, Hub, Wishes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """The bytes that a source sent, decompressed, and what their server said of them.
 
@@ -20,7 +21,7 @@ class Document:
     body: bytes
     content_type: str = ""
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Return the hex digest of the body."""
         return hashlib.sha256(self.body).hexdigest()
