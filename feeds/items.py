@@ -198,16 +198,17 @@ class KeptItems:
 
     def __init__(self, most: int = 2_000) -> None:
         self._most = most
+        self._catalogue: Catalogue | None = None
         self._kept: dict[str, tuple[Catalogue, datetime, Item]] = {}
 
     def __call__(self, match: Published, catalogue: Catalogue) -> Item:
         """Return the item of *match*."""
+        if catalogue is not self._catalogue or len(self._kept) >= self._most:
+            self._catalogue, self._kept = catalogue, {}  # nothing keeps a desk that was edited
         found = self._kept.get(match.id)
         if found and found[0] is catalogue and found[1] == match.updated_at:
             return found[2]
         item = _item(match, catalogue)
-        if len(self._kept) >= self._most:
-            self._kept.clear()
         self._kept[match.id] = catalogue, match.updated_at, item
         return item
 
