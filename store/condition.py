@@ -43,11 +43,15 @@ MOVED_FOR = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A source's state in a word, and in words for a person; *troubled* wants a look."""
+    """A source's state in a word, and in words for a person; *troubled* wants a look.
+
+    *same_as* are the sources that are read at its address, where it stands beside others.
+    """
 
     state: State
     words: str
     troubled: bool = False
+    same_as: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the state with its reason."""
@@ -57,15 +61,18 @@ class Condition:
 def conditions(sources: Sequence[Source], now: datetime) -> list[tuple[Source, Condition]]:
     """Return each of *sources* with what is to be said of it, beside the others."""
     same = same_feeds((source, read_at(source, now)) for source in sources)
-    return [(source, _beside(condition(source, now), same.get(source.name))) for source in sources]
+    return [
+        (source, _beside(condition(source, now), same.get(source.name, ()))) for source in sources
+    ]
 
 
-def _beside(found: Condition, others: Sequence[str] | None) -> Condition:
+def _beside(found: Condition, others: tuple[str, ...]) -> Condition:
     if not others or found.state == "failing":
-        return found
+        return replace(found, same_as=others)
     if found.state == "well":
-        return Condition("duplicate", same_as(others))
-    return replace(found, words="; ".join(filter(None, (found.words, same_as(others)))))
+        return Condition("duplicate", same_as(others), same_as=others)
+    words = "; ".join(filter(None, (found.words, same_as(others))))
+    return replace(found, words=words, same_as=others)
 
 
 def same_as(others: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from store import Source
 from store import Subscription as AtHub
-from store.condition import Condition, conditions, is_polled, moved_address, read_at, same_feeds
+from store.condition import Condition, conditions, is_polled, moved_address
 from watcher.clock import utc_now
 from watcher.commands.output import moment, out, write_json, write_table
 from watcher.commands.reading import reading
@@ -27,13 +27,7 @@ def show(given: Path | None, *, json: bool) -> None:
     now = utc_now()
     found = conditions(sources, now)
     if json:
-        same = same_feeds((source, read_at(source, now)) for source in sources)
-        write_json(
-            [
-                _as_json(source, of, hubs.get(source.name), same.get(source.name, ()), now)
-                for source, of in found
-            ]
-        )
+        write_json([_as_json(source, of, hubs.get(source.name), now) for source, of in found])
         return
     if out().width < _ROOMY:
         _show_narrow(found, hubs, now)
@@ -83,7 +77,7 @@ def _next(source: Source, hub: AtHub | None, now: datetime) -> str:
 
 
 def _as_json(
-    source: Source, found: Condition, hub: AtHub | None, same: Sequence[str], now: datetime
+    source: Source, found: Condition, hub: AtHub | None, now: datetime
 ) -> dict[str, object]:
     return {
         "state": found.state,
@@ -102,7 +96,7 @@ def _as_json(
         "succeeded": source.succeeded_at,
         "newest": source.newest_at,
         "moved_to": moved_address(source, now),
-        "same_as": same,
+        "same_as": found.same_as,
         "next_poll": source.next_poll_at if is_polled(source) else None,
         "hub": hub
         and {
