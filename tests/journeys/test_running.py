@@ -83,11 +83,14 @@ def test_a_receiver_that_verifies_gets_every_match_and_after_a_crash_the_same_by
         with receiver(port, file):
             write_article(folder, "a.txt", "La Ley N.° 32108 y la extorsión")
             eventually(lambda: len(received(file)) == 1)
+            eventually(lambda: _states(folder) == ["delivered"])
         # The receiver is dead now, for the first try at least; the second is 5 s later.
         write_article(folder, "b.txt", "Otra vez la Ley 32108")
         eventually(lambda: "delivery refused" in desk.log.read_text("utf-8"))
         with receiver(port, file):
             eventually(lambda: len(received(file)) == 2)
+            # It writes before it answers, and must not end before the desk has its answer.
+            eventually(lambda: _states(folder) == ["delivered", "delivered"])
     first, second = received(file)
     listed = json.loads(_deliveries(folder, "list"))
     assert [one["id"] for one in listed] == [second["id"], first["id"]]
@@ -95,6 +98,10 @@ def test_a_receiver_that_verifies_gets_every_match_and_after_a_crash_the_same_by
     assert [attempt["status"] for attempt in shown["log"]] == [None, 204]
     assert json.loads(second["body"]) == shown["payload"]
     assert [json.loads(one["body"])["data"]["seq"] for one in (first, second)] == [1, 2]
+
+
+def _states(folder: Path) -> list[str]:
+    return [one["state"] for one in json.loads(_deliveries(folder, "list"))]
 
 
 def _deliveries(folder: Path, *command: str) -> str:
