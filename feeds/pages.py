@@ -219,6 +219,10 @@ class Pages:
         """Return the page that shows the API to people, as OpenAPI *described* it."""
         return self._page("docs.html", "docs", described=described)
 
+    def moved(self, old: str, feed: Feed) -> str:
+        """Return the page that leads from where *feed* stood when it was called *old*."""
+        return self._page("moved.html", f"topics/{old}", feed=feed)
+
     def absent(self, title: str, text: str) -> str:
         """Return the page that says that something is not here, wherever that was."""
         root = urlsplit(self._catalogue.base).path

@@ -14,7 +14,7 @@ from pathlib import Path
 from feeds.address import LIVE, Part
 from feeds.catalogue import HEALTH, Catalogue
 from feeds.pages import REVISIONS, Pages, Topic, counted, first_day
-from feeds.shelf import RENDERERS, Shelf
+from feeds.shelf import RENDERERS, Shelf, present, topics
 from feeds.timeline import Timeline
 from rules import OperatorError
 from store.database import Database
@@ -67,13 +67,15 @@ def _pages(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
     """Yield each page: its file's name in the folder, and its bytes."""
     pages = Pages(catalogue, static=True)
     counts = database.match_counts()
-    topics = []
+    listed = []
     for feed in catalogue.feeds.values():
         matches = database.published(feed.rules, LIVE)
         count = counted(feed, counts)
         yield f"topics/{feed.name}/index.html", _bytes(pages.topic(feed, matches, count))
         if feed.name != "all":
-            topics.append(Topic(feed=feed, count=count, latest=matches[:_LATEST]))
+            listed.append(Topic(feed=feed, count=count, latest=matches[:_LATEST]))
+    for old, new in catalogue.former.items():
+        yield f"topics/{old}/index.html", _bytes(pages.moved(old, catalogue.feeds[new]))
     done: set[str] = set()
     for _, span in Shelf(database, lambda: now).parts(catalogue.feeds["all"], now):
         for match in span.matches:
@@ -82,7 +84,7 @@ def _pages(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
                 states = database.revisions(match.entry_id, REVISIONS)
                 page = pages.match(match, database.matches_of(match.entry_id), states)
                 yield f"matches/{match.id}/index.html", _bytes(page)
-    yield "index.html", _bytes(pages.home(topics))
+    yield "index.html", _bytes(pages.home(listed))
     yield (
         "sources/index.html",
         _bytes(pages.sources(database.sources(), database.coverage(first_day(now)), (), now)),
@@ -101,14 +103,18 @@ def _pages(database: Database, catalogue: Catalogue, now: datetime) -> Iterator[
 def _documents(
     database: Database, catalogue: Catalogue, now: datetime
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield every feed with its archives, their list, and the style sheets."""
+    """Yield every feed with its archives, their list, and the style sheets.
+
+    At the address that a feed had before stands the same feed, whose links name the present one.
+    """
     shelf = Shelf(database, lambda: now)
     parts = [Part(name=HEALTH)]
     for feed in catalogue.feeds.values():
         parts.extend(part for part, _ in shelf.parts(feed, now))
-    names = [part.path(ending) for part in parts for ending in RENDERERS]
-    for name in (*names, "feeds.opml", "static/site.css", "static/feed.css"):
-        document = shelf.document(catalogue, f"/{name}")
+    names = dict.fromkeys(part.path(ending) for part in parts for ending in RENDERERS)
+    names |= dict.fromkeys((*topics(catalogue), "feeds.opml", "static/site.css", "static/feed.css"))
+    for name in names:
+        document = shelf.document(catalogue, f"/{present(catalogue, name)}")
         if document:
             yield name, document.body
 

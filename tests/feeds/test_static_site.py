@@ -16,7 +16,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import pytest
 
 from feeds.publish import publish
-from tests.builders import NOON
+from tests.builders import BASE, NOON, a_catalogue, a_rule
 from tests.feeds.test_archives import Desk, everything, read
 
 PLACE = "/some/where"
@@ -116,4 +116,30 @@ def test_an_archive_of_the_past_is_not_written_again(tmp_path: Path) -> None:
     after = month.stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert done.unchanged > 0
+    desk.database.close()
+
+
+def test_a_renamed_feed_stands_at_its_old_address_too_and_says_where_it_is_now(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path)
+    desk.find(NOON, "one")
+    out = tmp_path / "site"
+    renamed = a_catalogue(a_rule(formerly=("ley", "law")))
+    publish(desk.database, renamed, out, NOON)
+    for form in ("atom", "rss", "json"):
+        old = (out / "feeds" / f"ley.{form}").read_bytes()
+        assert old == (out / "feeds" / f"law-32108.{form}").read_bytes()
+        assert f"{BASE}/feeds/law-32108.{form}".encode() in old
+    page = (out / "topics" / "ley" / "index.html").read_text("utf-8")
+    (forward,) = re.findall(r'content="0; url=([^"]+)"', page)
+    assert {forward} == set(re.findall(r'<link rel="canonical" href="([^"]+)"', page))
+    at = f"{BASE}{PLACE}/topics/ley/index.html"
+    assert urljoin(at, forward) == f"{BASE}{PLACE}/topics/law-32108/index.html"
+    assert publish(desk.database, renamed, out, NOON).written == 0
+    # and once the desk does not name the old id any more, it is gone
+    kept = a_catalogue(a_rule(formerly=("law",)))
+    assert publish(desk.database, kept, out, NOON).removed == 4
+    assert not (out / "topics" / "ley").exists()
+    assert (out / "feeds" / "law.atom").exists()
     desk.database.close()
