@@ -7,7 +7,7 @@ so that what is matched again later finds what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -26,19 +26,57 @@ def take_over(
 ) -> None:
     """Give rules all that is kept under names that they had *formerly*; *rows* are all, by id.
 
-    A name that the *desk* uses still keeps its own, and a rule that has matches
-    already takes no others.
+    A name that the *desk* uses still keeps its own, unless another rule was renamed to
+    it in the same edit; and a rule that has matches already takes no others.
     """
-    for identity, names in formerly.items():
-        for name in names:
-            old = None if name in desk else rows.get(_present(rows, name))
-            if old is None or old.id == identity or old.id in desk or _matched(session, identity):
-                continue
-            if identity not in rows:
-                rows[identity] = RuleRow(id=identity, version="", title="")
-                session.add(rows[identity])
-                session.flush()
-            _move(session, old, rows[identity])
+    passed_on = _passed_on(rows, formerly, desk)
+    asked = {old.id for new, names in formerly.items() for old in _before(rows, new, names)}
+    # Whose own name another rule asks for waits until that is done.
+    for identity in sorted(formerly, key=asked.__contains__):
+        takers = [identity]
+        while takers:
+            taker = takers.pop()
+            for old in _before(rows, taker, formerly[taker]):
+                is_free = old.id not in desk or old.id in passed_on
+                if not is_free or _matched(session, taker):
+                    continue
+                if taker not in rows:
+                    rows[taker] = RuleRow(id=taker, version="", title="")
+                    session.add(rows[taker])
+                    session.flush()
+                _move(session, old, rows[taker])
+                passed_on -= {old.id, taker}
+                if old.id in desk:
+                    takers.append(old.id)
+
+
+def _before(rows: Mapping[str, RuleRow], rule: str, names: Sequence[str]) -> Iterator[RuleRow]:
+    """Yield what those *names* are called now, but for what *rule* has already."""
+    for name in names:
+        old = rows.get(_present(rows, name))
+        if old is not None and old.id != rule:
+            yield old
+
+
+def _passed_on(
+    rows: Mapping[str, RuleRow], formerly: Mapping[str, Sequence[str]], desk: Collection[str]
+) -> set[str]:
+    """Return the names of the *desk* to which another rule was renamed just now.
+
+    That one's own name is in use no more, or was passed on in its turn. Names that go
+    round in a circle are none: at the next start, nobody could tell whether they had.
+    """
+    found: set[str] = set()
+    before = -1
+    while len(found) > before:
+        before = len(found)
+        for identity, names in formerly.items():
+            if any(
+                old.id in found if old.id in desk else not old.retired
+                for old in _before(rows, identity, names)
+            ):
+                found.add(identity)
+    return found
 
 
 def _present(rows: Mapping[str, RuleRow], name: str) -> str:
@@ -71,7 +109,8 @@ def _move(session: Session, old: RuleRow, new: RuleRow) -> None:
             "changes": max(old.changes, new.changes),
         }
     )
-    old.sqlmodel_update({"origin": "", "became": new.id, "matches": 0, "matched_at": None})
+    gone = {"origin": "", "became": new.id, "matches": 0, "matched_at": None}
+    old.sqlmodel_update({**gone, "changes": old.changes + 1})
 
 
 def in_use_again(rows: Mapping[str, RuleRow], row: RuleRow) -> None:

@@ -206,6 +206,53 @@ def test_a_name_in_use_keeps_its_matches(database: Database) -> None:
     assert found(database, "ley") == ()
 
 
+@pytest.mark.parametrize("desk", [("b", "c", "d"), ("d", "c", "b")])
+def test_names_may_be_passed_on_in_one_edit(database: Database, desk: tuple[str, ...]) -> None:
+    named(database, "a", "b", "c")
+    ids = {rule: take(database, rule, f"{rule}1", f"{rule}2") for rule in "abc"}
+    version = database.feed_version(["c"])
+    formerly = {"b": ["a"], "c": ["b"], "d": ["c"]}
+    for _ in range(2):  # and the next start changes nothing
+        assert named(database, *desk, **{new: formerly[new] for new in desk}) == ()
+        for new, (old,) in formerly.items():
+            assert {one.id for one in found(database, new)} == set(ids[old])
+        assert database.origins() == {"b": "a", "c": "b", "d": "c"}
+        assert found(database, "a") == ()
+    # what is shown under a name that was in use before is told as a change
+    assert database.feed_version(["c"]) > version
+    # and each goes on from where it was
+    take(database, "c", "c3", origin="b")
+    assert [one.seq for one in found(database, "c")] == [3, 2, 1]
+
+
+def test_a_name_may_be_passed_on_by_a_rule_without_matches(database: Database) -> None:
+    named(database, "a", "b")
+    ids = take(database, "a", "1")
+    database.silence("newsroom", "b", "known", NOON, NOON + HOUR)
+    named(database, "b", "c", b=["a"], c=["b"])
+    assert [one.id for one in found(database, "b")] == ids
+    assert found(database, "c") == ()
+    assert [one.rule for one in database.silences()] == ["c"]
+
+
+def test_names_that_are_exchanged_keep_their_matches(database: Database) -> None:
+    named(database, "a", "b")
+    ids = {rule: take(database, rule, f"{rule}1") for rule in "ab"}
+    for _ in range(2):
+        named(database, "a", "b", a=["b"], b=["a"])
+        assert {rule: [one.id for one in found(database, rule)] for rule in "ab"} == ids
+
+
+def test_an_old_name_that_lies_about_passes_nothing_on(database: Database) -> None:
+    named(database, "lex", "law")
+    take(database, "lex", "1")
+    ids = take(database, "law", "2")
+    named(database, "law", law=["lex"])  # two rules with matches
+    named(database, "law", "ley", law=["lex"], ley=["law"])
+    assert [one.id for one in found(database, "law")] == ids
+    assert found(database, "ley") == ()
+
+
 def test_a_rule_that_has_matches_takes_no_others(database: Database) -> None:
     named(database, "law", "ley")
     take(database, "law", "1")
