@@ -259,11 +259,10 @@ class _Reader:
             return None
 
     def _misread(self, path: Path, error: QueryError) -> None:
-        """Tell of a mistake in the query text at *path*."""
-        problem = self._places.problem_within(
-            path, error.offset, error.code, error.message, error.hint
-        )
-        self.problems.append(problem)
+        """Tell of the mistakes in the query text at *path*."""
+        for one in (error, *error.others):
+            problem = self._places.problem_within(path, one.offset, one.code, one.message, one.hint)
+            self.problems.append(problem)
 
     def _used(self, query: str) -> tuple[tuple[str, str], ...]:
         """Return the lists that *query* uses, as they are written, those of other lists too."""

@@ -1,5 +1,8 @@
 """Parses query text by recursive descent; every mistake gets its place, its reason and a hint.
 
+After a mistake it goes on with the next term, to tell the others too. Where a quote, a
+regex or a bracket is left open, what follows could mean anything, and is not judged.
+
 any_of   all_of (OR all_of)*
 all_of   negated (AND? negated)*
 negated  NOT? near
@@ -11,7 +14,7 @@ term     word | prefix* | "phrase" | "window"~n | /regex/
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -53,6 +56,7 @@ _TOKEN = re.compile(
     | (?P<COUNT>count\()
     | (?P<FORMS>forms(?:\([^()"]*\))?:(?=\S))
     | (?P<LEAST>>=\s*\d{1,4})
+    | (?P<ADDRESS>[A-Za-z_]+://[^\s()"]*)
     | (?P<FIELD>[A-Za-z_]+:(?=\S))
     | (?P<WINDOW>"[^"]*"~\d*)
     | (?P<PHRASE>"[^"]*")
@@ -60,6 +64,7 @@ _TOKEN = re.compile(
     | (?P<WORD>[^-\s()":/~^\[\]{}|&!<>=][^\s()"~^\[\]{}|&<>=]*)
     | (?P<OPEN>\()
     | (?P<CLOSE>\))
+    | (?P<ODD>[\[{][^\]}()"]*[\]}]|[<>=]+|[-:~^\[\]{}|&!]+)
     )""",
     re.VERBOSE,
 )
@@ -75,7 +80,10 @@ _SITES = ("site", "domain")
 
 
 class QueryError(Exception):
-    """A query that cannot be used: where (*offset* into its text), why, and what to do."""
+    """A query that cannot be used: where (*offset* into its text), why, and what to do.
+
+    Of several mistakes it is the first in the text; *others* are those behind it, in their order.
+    """
 
     def __init__(self, offset: int, code: str, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -83,6 +91,7 @@ class QueryError(Exception):
         self.code = code
         self.message = message
         self.hint = hint
+        self.others: tuple[QueryError, ...] = ()
 
 
 def parse_query(
@@ -141,7 +150,7 @@ class _Token(msgspec.Struct, frozen=True, gc=False):
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    """Yield the tokens of *text*; the last is END, or ODD at a character that begins none."""
+    """Yield the tokens of *text*; the last is END, or LEFT_OPEN at a quote or slash without its second."""
     end = 0
     for found in _TOKEN.finditer(text):
         if found.start() != end:
@@ -150,7 +159,14 @@ def _tokens(text: str) -> Iterator[_Token]:
         yield _Token(kind, found[kind], found.start(kind))
     rest = text[end:].lstrip()
     at = len(text) - len(rest)
-    yield _Token("ODD", rest[0], at) if rest else _Token("END", "", len(text.rstrip()) - 1)
+    yield _Token("LEFT_OPEN", rest[0], at) if rest else _Token("END", "", len(text.rstrip()) - 1)
+
+
+_ENDS = frozenset({"OR", "END"})
+_ENDS_OF_GROUP = _ENDS | {"CLOSE"}
+_BETWEEN = frozenset({"AND", "OR", "NEAR", "NOT"})
+_HOLE = Term("word", "")
+"""Stands where a mistake was; of what it is a part of, nothing more is told."""
 
 
 class _Parser:
@@ -163,17 +179,34 @@ class _Parser:
         self._rest = _tokens(text)
         self._token = next(self._rest)
         self._opened: list[int] = []
+        self._mistakes: list[QueryError] = []
 
     def query(self) -> Node:
-        node = self._any_of()
-        if self._token.kind != "END":
-            raise self._unexpected(self._token)
+        try:
+            node = self._any_of()
+        except QueryError as error:
+            self._mistakes.append(error)
+        if self._mistakes:
+            first, *others = sorted(self._mistakes, key=lambda mistake: mistake.offset)
+            first.others = tuple(others)
+            raise first
         return node
 
     def _taken(self) -> _Token:
         token = self._token
         self._token = next(self._rest, token)
         return token
+
+    def _told(self, read: Callable[..., Node], *given: object) -> Node:
+        """Return what *read* makes of *given*; a mistake in it leaves a hole."""
+        try:
+            return read(*given)
+        except QueryError as error:
+            return self._hole(error)
+
+    def _hole(self, mistake: QueryError) -> Node:
+        self._mistakes.append(mistake)
+        return _HOLE
 
     def _any_of(self) -> Node:
         parts = [self._all_of()]
@@ -183,8 +216,9 @@ class _Parser:
         return both(Or, parts)
 
     def _all_of(self) -> Node:
+        ends = _ENDS_OF_GROUP if self._opened else _ENDS
         parts = [self._negated()]
-        while self._token.kind not in {"OR", "CLOSE", "END"}:
+        while self._token.kind not in ends:
             if self._token.kind == "AND":
                 self._taken()
             parts.append(self._negated())
@@ -194,9 +228,14 @@ class _Parser:
         if self._token.kind != "NOT":
             return self._near()
         token = self._taken()
-        part = None if self._token.kind == "NOT" else self._near()
-        if part is None or isinstance(part, Not):
-            raise QueryError(token.at, "Q106", "NOT of NOT says nothing", "leave both out")
+        twice = self._token.kind == "NOT"
+        while self._token.kind == "NOT":
+            self._taken()
+        part = self._near()
+        if twice or isinstance(part, Not):
+            return self._hole(
+                QueryError(token.at, "Q106", "NOT of NOT says nothing", "leave both out")
+            )
         return Not(part)
 
     def _near(self) -> Node:
@@ -205,36 +244,46 @@ class _Parser:
             return left
         operator = self._taken()
         right = self._item()
-        if self._token.kind == "NEAR":
+        if self._token.kind == "NEAR" and right is not _HOLE:
             hint = "put brackets round one of them: (a NEAR/5 b) AND (b NEAR/5 c)"
-            raise QueryError(self._token.at, "Q107", "two NEAR in a row", hint)
-        return _near(operator, left, right)
+            right = self._hole(QueryError(self._token.at, "Q107", "two NEAR in a row", hint))
+        while self._token.kind == "NEAR":
+            self._taken()
+            self._item()
+        if left is _HOLE or right is _HOLE:
+            return _HOLE
+        return self._told(_near, operator, left, right)
 
     def _item(self) -> Node:
         marks: list[_Token] = []
         while self._token.kind in {"FIELD", "FORMS"}:
             marks.append(self._taken())
-        token = self._taken()
-        match token.kind:
-            case "WORD":
-                node = _word(token)
-            case "PHRASE":
-                node = _phrase(token)
-            case "WINDOW":
-                node = _window(token)
-            case "REGEX":
-                node = _regex(token)
-            case "OPEN":
-                node = self._group(token)
-            case "COUNT":
-                node = self._count(token)
-            case _:
-                raise self._unexpected(token)
+        token = self._token
+        if token.kind in _TERMS:
+            node = self._told(_TERMS[token.kind], self._taken())
+        elif token.kind == "OPEN":
+            node = self._group(self._taken().at)
+        elif token.kind == "COUNT":
+            node = self._count(self._taken())
+        else:
+            node = self._missing(token)
         for mark in reversed(marks):
-            node = self._marked(mark, node)
+            node = self._told(self._marked, mark, node)
         return node
 
+    def _missing(self, token: _Token) -> Node:
+        """Tell that *token* begins no term, and stay before it where it may stand between two."""
+        mistake = self._unexpected(token)
+        if token.kind in {"END", "LEFT_OPEN"}:
+            raise mistake
+        if token.kind not in _BETWEEN and not (token.kind == "CLOSE" and self._opened):
+            self._taken()
+        return self._hole(mistake)
+
     def _marked(self, mark: _Token, node: Node) -> Node:
+        _check_name(mark)
+        if node is _HOLE:
+            return node
         if mark.kind == "FORMS":
             return _forms(mark, node)
         return self._listed(mark, node) if mark.text == "words:" else _scoped(mark, node)
@@ -251,43 +300,38 @@ class _Parser:
             hint = f"did you mean `{near}`?" if near else "lists stand under `words:` in this file"
             raise QueryError(token.at, "Q117", f"there is no list `{node.text}`", hint)
         found = self._words[node.text]
+        before = self._terms
         self._terms += sum(isinstance(part, Term) for part in walk(found))
-        if self._terms > MOST_TERMS:
+        if before <= MOST_TERMS < self._terms:
             message = "with its lists, the query has more than 10,000 terms"
             raise QueryError(token.at, "Q101", message, "make it two rules")
         return found
 
-    def _group(self, opening: _Token) -> Node:
-        self._open(opening.at)
-        node = self._any_of()
-        self._close()
-        return node
-
-    def _count(self, opening: _Token) -> Node:
-        self._open(opening.at + len(opening.text) - 1)
-        term = self._item()
-        if self._token.kind not in {"CLOSE", "END"}:
-            raise QueryError(
-                self._token.at, "Q108", "count() counts one term", "count(extorsi*) >= 2"
-            )
-        self._close()
-        least = self._taken()
-        if least.kind != "LEAST":
-            raise QueryError(
-                opening.at, "Q108", "count() needs >= and a number", "count(extorsi*) >= 2"
-            )
-        return _count(opening, term, least)
-
-    def _open(self, at: int) -> None:
+    def _group(self, at: int) -> Node:
+        """Return what stands between the bracket opened *at* and the one that closes it."""
         self._opened.append(at)
         if len(self._opened) > _DEEPEST:
             raise QueryError(at, "Q103", "brackets nested more than 60 deep", "make it two rules")
-
-    def _close(self) -> None:
-        token = self._taken()
-        if token.kind != "CLOSE":
-            raise self._unexpected(token)
+        before = len(self._mistakes)
+        node = self._any_of()
+        if self._token.kind != "CLOSE":
+            raise self._unexpected(self._token)
+        self._taken()
         self._opened.pop()
+        return node if len(self._mistakes) == before else _HOLE
+
+    def _count(self, opening: _Token) -> Node:
+        term = self._group(opening.at + len(opening.text) - 1)
+        least = self._token
+        if least.kind == "LEAST" or (least.kind == "ODD" and least.text[0] in "<>="):
+            self._taken()
+        if least.kind != "LEAST":
+            return self._hole(
+                QueryError(
+                    opening.at, "Q108", "count() needs >= and a number", "count(extorsi*) >= 2"
+                )
+            )
+        return term if term is _HOLE else self._told(_count, opening, term, least)
 
     def _unexpected(self, token: _Token) -> QueryError:
         at, text = token.at, token.text
@@ -301,9 +345,12 @@ class _Parser:
                 return QueryError(at, "Q104", message, "finish it")
             case "CLOSE" if not self._opened:
                 return QueryError(at, "Q103", "this bracket closes nothing", "remove it")
-            case "ODD" if text == '"':
+            case "LEFT_OPEN" if text == '"':
                 return QueryError(at, "Q102", "this quote is never closed", 'write the second "')
-            case "ODD" | "LEAST":
+            case "ADDRESS":
+                hint = f'put it into quotes, or look for a part of it: url:"{text}"'
+                return QueryError(at, "Q105", "an address is no term", hint)
+            case "ODD" | "LEAST" | "LEFT_OPEN":
                 message = f"`{text[0]}` has no meaning here"
                 return QueryError(at, "Q105", message, _advice(self._text, at))
             case "NOT":
@@ -369,28 +416,40 @@ def _forms(token: _Token, node: Node) -> Node:
     if len(node.words) != 1:
         hint = "the forms of each: (forms:cobro NEAR/3 forms:cupo)"
         raise QueryError(token.at, "Q112", "`forms:` takes one word", hint)
+    return Term("forms", node.text, node.words, options=",".join(_options(token)))
+
+
+def _options(token: _Token) -> list[str]:
+    """Return the languages and vetoes that `forms(…):` names."""
     written = token.text[len("forms") : -1].strip("()")
-    options = [option.strip() for option in written.split(",") if option.strip()]
-    for option in options:
-        if not option.startswith("-") and option not in LANGUAGES:
-            known = ", ".join(LANGUAGES)
-            hint = f"there are {known}; a form is vetoed with -: forms(es,-x):y"
-            raise QueryError(token.at, "Q116", f"there is no language `{option}`", hint)
-    return Term("forms", node.text, node.words, options=",".join(options))
+    return [option.strip() for option in written.split(",") if option.strip()]
+
+
+def _check_name(mark: _Token) -> None:
+    """Refuse a scope or a language that does not exist."""
+    if mark.kind == "FORMS":
+        for option in _options(mark):
+            if not option.startswith("-") and option not in LANGUAGES:
+                known = ", ".join(LANGUAGES)
+                hint = f"there are {known}; a form is vetoed with -: forms(es,-x):y"
+                raise QueryError(mark.at, "Q116", f"there is no language `{option}`", hint)
+        return
+    name = mark.text[:-1]
+    if name in _KNOWN:
+        return
+    if name.lower() in _SITES:
+        hint = "write source: and a source of the desk, or url:rpp.pe"
+        raise QueryError(mark.at, "Q109", f"there is no scope `{name}:`", hint)
+    near = closest(name, _KNOWN)
+    known = ", ".join(f"{scope}:" for scope in _KNOWN)
+    hint = f"did you mean `{near}:`?" if near else f"there are {known}; or use quotes"
+    raise QueryError(mark.at, "Q109", f"there is no scope `{name}:`", hint)
 
 
 def _scoped(token: _Token, node: Node) -> Node:
     name = token.text[:-1]
     if name in _MARKS:
         return _marked(name, token, node)
-    if name not in SCOPES:
-        if name.lower() in _SITES:
-            hint = "write source: and a source of the desk, or url:rpp.pe"
-            raise QueryError(token.at, "Q109", f"there is no scope `{name}:`", hint)
-        near = closest(name, _KNOWN)
-        known = ", ".join(f"{scope}:" for scope in _KNOWN)
-        hint = f"did you mean `{near}:`?" if near else f"there are {known}; or use quotes"
-        raise QueryError(token.at, "Q109", f"there is no scope `{name}:`", hint)
     return _within(name, token, node)
 
 
@@ -433,6 +492,9 @@ def _regex(token: _Token) -> Node:
     if found := objection(pattern):
         raise QueryError(token.at, "Q113", *found)
     return Term("regex", pattern)
+
+
+_TERMS = {"WORD": _word, "PHRASE": _phrase, "WINDOW": _window, "REGEX": _regex}
 
 
 def _words(token: _Token, text: str) -> tuple[str, ...]:

@@ -41,6 +41,37 @@ def test_every_mistake_of_a_file_is_told_with_line_and_column() -> None:
     assert told == [(3, 9, "R103"), (4, 5, "R110"), (7, 7, "Q103"), (8, 5, "R106")]
 
 
+def test_ten_mistakes_of_one_query_are_told_at_their_places_in_one_run() -> None:
+    data = b"""version: 1
+words: {transport: bus OR && combi OR b*s}
+rules:
+  - id: one
+    query: |
+      (tilte:paro OR exto?sion OR law:many)
+      OR paro NEAR/3 lima NEAR/4 cusco
+      OR NOT NOT paro OR count(paro lima) >= 2 OR (sol AND OR mar)
+      OR words:transporte OR /a*/ OR "paro lima"~ OR (cupo
+"""
+    with pytest.raises(RuleError) as caught:
+        read_rules("a.yaml", data)
+    assert [(p.line, p.column, p.code) for p in caught.value.problems] == [
+        (2, 27, "Q105"),
+        (2, 40, "Q105"),
+        (6, 8, "Q109"),
+        (6, 26, "Q105"),
+        (6, 35, "Q112"),
+        (7, 27, "Q107"),
+        (8, 10, "Q106"),
+        (8, 26, "Q108"),
+        (8, 60, "Q104"),
+        (9, 10, "Q117"),
+        (9, 30, "Q113"),
+        (9, 49, "Q110"),
+        (9, 54, "Q103"),
+    ]
+    assert all(p.hint for p in caught.value.problems)
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [

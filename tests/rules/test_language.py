@@ -50,8 +50,8 @@ def test_a_query_has_one_canonical_form(query: str, canonical: str) -> None:
         ("(a NEAR/3 (url:a OR tag:b))", 3, "Q107"),
         ("a near/5 b", 2, "Q107"),
         ("a NEAR/5 NOT b", 9, "Q104"),
-        ("a | b AND (c", 2, "Q105"),
-        ("count(a b) >= 2", 8, "Q108"),
+        ("a | b AND c", 2, "Q105"),
+        ("count(a b) >= 2", 0, "Q108"),
         ("count(a) AND b", 0, "Q108"),
         ("tilte:x", 0, "Q109"),
         ('"x"~', 3, "Q110"),
@@ -70,6 +70,81 @@ def test_a_mistake_is_told_with_its_place_and_a_hint(query: str, offset: int, co
     assert (caught.value.offset, caught.value.code) == (offset, code)
     assert caught.value.message
     assert caught.value.hint
+    assert not caught.value.others
+
+
+MISTAKES = {
+    "tilte:x": "Q109",
+    "title:(a OR text:b)": "Q109",
+    "site:rpp.pe": "Q109",
+    "a*b": "Q105",
+    "exto?sion": "Q105",
+    "title:foo~1": "Q105",
+    "a && b": "Q105",
+    "-(a b)": "Q105",
+    "!a": "Q105",
+    "day:[2020 TO 2021]": "Q105 Q109",
+    "https://rpp.pe/a?b=1&c=(d)": "Q105",
+    "a =>= 2": "Q105",
+    "a AND OR b": "Q104",
+    "a NEAR/3 AND b": "Q104",
+    "(a NEAR/3) b": "Q104",
+    "a NEAR/5 NOT b": "Q104",
+    "(a OR )": "Q104",
+    "exact:()": "Q104",
+    "NOT NOT NOT a": "Q106",
+    "NOT (NOT a)": "Q106",
+    "a NEAR/3 b NEAR/4 c NEAR/5 d": "Q107",
+    "(title:a NEAR/3 url:b)": "Q107",
+    "(tilte:a NEAR/3 url:b)": "Q109",
+    "((a OR tilte:b) NEAR/3 (c AND d))": "Q109",
+    "a near/5 b": "Q107",
+    "count(a b) >= 2": "Q108",
+    "count(a) > 2": "Q108",
+    "count(a) >= x": "Q108",
+    "count(foo~1) >= 2": "Q105",
+    "count(a) >= 0": "Q108",
+    '"x"~': "Q110",
+    "…": "Q111",
+    "law:many": "Q112",
+    "exact:(a b)": "Q112",
+    "exact:(a tilte:b)": "Q109",
+    "forms:(a b*c)": "Q105",
+    "law:tilte:x": "Q109",
+    "/a*/": "Q113",
+    "forms(xx):a": "Q116",
+    "forms(xx):(tilte:a)": "Q109 Q116",
+    "words:none": "Q117",
+    "words:tilte:x": "Q109",
+}
+"""Mistakes after which the rest of a query can be read, and their codes: each is told once."""
+
+
+@pytest.mark.parametrize("first", MISTAKES)
+def test_each_mistake_of_a_query_is_told_and_none_for_another(first: str) -> None:
+    for second, codes in MISTAKES.items():
+        for joined in (f"{first} OR a) OR ({second})", f"{first} AND (b OR {second} AND c) OR (d"):
+            with pytest.raises(QueryError) as caught:
+                parse_query(joined)
+            told = [caught.value, *caught.value.others]
+            expected = f"{MISTAKES[first]} {codes} Q103".split()
+            assert sorted(one.code for one in told) == sorted(expected), joined
+            assert [one.offset for one in told] == sorted(one.offset for one in told)
+            assert all(one.hint for one in told)
+
+
+@pytest.mark.parametrize(
+    ("query", "codes"),
+    [
+        ('a*b "c && d', ["Q105", "Q102"]),
+        ("a*b OR /c && (d", ["Q105", "Q105"]),
+        ("(b && c OR", ["Q103", "Q105"]),
+    ],
+)
+def test_what_stands_behind_something_left_open_is_not_judged(query: str, codes: list[str]) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse_query(query)
+    assert [one.code for one in (caught.value, *caught.value.others)] == codes
 
 
 QUERIES = st.text(st.sampled_from('abAND ORNT/5"()*:~lawtixe=>19!&\\é“'), max_size=40) | st.text()
