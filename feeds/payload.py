@@ -115,8 +115,8 @@ def digest(bundle: Bundle, *, base_url: str) -> dict[str, Any]:
     """Return the payload that tells of all that waited in *bundle*, oldest first.
 
     Each event is as it would have come alone, with its id. From some hundred kilobytes
-    on, matches are without summary and places, so that a digest stays a body that
-    receivers take.
+    on, matches are without summary, places and outlets, so that a digest stays a body
+    that receivers take.
     """
     events, size = [], 0
     for identity, event in bundle.members:
@@ -145,7 +145,8 @@ def _brief(told: Mapping[str, Any]) -> dict[str, Any]:
     data = told["data"]
     if "entry" not in data:
         return {**told}
-    return {**told, "data": {**data, "entry": {**data["entry"], "summary": ""}, "because": []}}
+    entry = {**data["entry"], "summary": ""}
+    return {**told, "data": {**data, "entry": entry, "because": [], "outlets": []}}
 
 
 def endpoint_disabled(

@@ -16,9 +16,9 @@ from typing import Any, cast
 from sqlalchemy import func
 from sqlmodel import Session, col, select, update
 
-from store import values
+from store import stories, values
 from store.holding import AT_ONCE, AT_WILL, Holding, Why, closed, next_digest, quiet_until, wait
-from store.nouns import Bundle, Silence, delivery_id
+from store.nouns import Bundle, Silence, delivery_id, told_outlets
 from store.rows import CopyRow, DeliveryRow, EndpointRow, MatchRow, SilenceRow
 
 Render = Callable[[Bundle], Mapping[str, Any]]
@@ -120,7 +120,7 @@ class _Sorter:
                 why=cast("Why", why.partition(":")[0]),
                 since=rows[0].created_at,
                 at=self._now,
-                members=tuple((row.id, json.loads(row.body)) for row in rows),
+                members=self._members(rows),
                 silence=silence,
             ),
             "\n".join(row.id for row in rows),
@@ -130,6 +130,17 @@ class _Sorter:
         self._session.flush()
         self._told_digest |= why == "digest"
         return True
+
+    def _members(self, rows: Sequence[DeliveryRow]) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """Return what waited, with the outlets that joined each story meanwhile."""
+        found = []
+        elsewhere = stories.elsewhere(self._session, [row.match for row in rows if row.match])
+        for row in rows:
+            event = json.loads(row.body)
+            if row.match:
+                event["data"]["outlets"] = told_outlets(elsewhere[row.match])
+            found.append((row.id, event))
+        return tuple(found)
 
     def close_empty(self, owner: EndpointRow) -> None:
         """Make the digest that says that nothing is new, where one is due and nothing else says it."""

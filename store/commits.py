@@ -58,7 +58,8 @@ def _owe(
     wanted = stories.untold(session, owed, said.copies)
     if not wanted:
         return frozenset()
-    told = _told(said.numbers, stories.elsewhere(session, wanted, said.copies))
+    elsewhere = stories.elsewhere(session, [one.match for one in wanted if one.match])
+    told = _told(said.numbers, elsewhere)
     stored = outbox.owe(session, wanted, told, now)
     raised = escalation.raised(session, [one for one in wanted if one.when], now)
     return frozenset(one.endpoint for one in stored if one.state == "due").union(raised)

@@ -106,22 +106,20 @@ def untold(session: Session, owed: Sequence[Owed], copies: Mapping[str, str]) ->
     return found
 
 
-def elsewhere(
-    session: Session, owed: Sequence[Owed], copies: Mapping[str, str]
-) -> dict[str, list[Outlet]]:
-    """Return where else the story of each match that is *owed* stands, the first first."""
-    leads = {one.match: copies.get(one.match, one.match) for one in owed if one.match}
+def elsewhere(session: Session, matches: Collection[str]) -> dict[str, list[Outlet]]:
+    """Return where else the story of each of *matches*, by id, stands now, the first first."""
+    copies: dict[str, CopyRow] = {}
+    for some in values.batches(sorted(set(matches))):
+        rows = session.exec(select(CopyRow).where(col(CopyRow.id).in_(some)))
+        copies.update((row.id, row) for row in rows)
+    leads = {match: copies[match].match if match in copies else match for match in matches}
     joined = archive.copies_of(session, sorted(set(leads.values())))
-    copied = [match for match, lead in leads.items() if match != lead]
-    firsts = archive.first_of(session, sorted({leads[match] for match in copied}))
-    own: dict[str, str] = {}
-    for some in values.batches(copied):
-        rows = session.exec(select(CopyRow.id, CopyRow.entry).where(col(CopyRow.id).in_(some)))
-        own.update(rows.all())
+    firsts = archive.first_of(session, sorted({copy.match for copy in copies.values()}))
     found = {}
     for match, lead in leads.items():
-        members = [*([firsts[lead]] if match in own else []), *joined.get(lead, ())]
-        found[match] = [one for one in members if one.entry_id != own.get(match)]
+        own = copies.get(match)
+        members = [*([firsts[lead]] if own else []), *joined.get(lead, ())]
+        found[match] = [one for one in members if own is None or one.entry_id != own.entry]
     return found
 
 

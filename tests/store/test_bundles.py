@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds import payload
+from feeds.messages import Limits, message
 from rules import Escalation
-from store import Attempt, Delivery, Owed, Poll, Tried, delivery_id, match_id
+from store import Attempt, Delivery, Owed, Poll, StoryTerms, Tried, delivery_id, match_id
 from store.bundles import MOST_MEMBERS
 from store.database import Database
 from store.holding import AT_WILL, Digest, Holding, Limit, Quiet
@@ -62,7 +63,12 @@ def owe(database: Database, *keys: str, now: datetime = NOON, **changed: Any) ->
     """Store articles with a match each, owed to the newsroom; return the ids of the deliveries."""
     source = changed.pop("source", "green-left")
     rule = changed.pop("rule", "law-32108")
-    verdicts = [judged(an_entry(key, source=source), a_match(rule)) for key in keys]
+    story = changed.pop("story", None)  # what is told of the same one joins
+    texts = {"text": story, "url": f"https://{source}.example/1"} if story else {}
+    bands = (7,) if story else ()
+    verdicts = [
+        judged(an_entry(key, source=source, **texts), a_match(rule), bands=bands) for key in keys
+    ]
     deliveries = tuple(owing(verdict, now, **changed) for verdict in verdicts)
     claim = database.claim(source, now, MINUTE, due_only=False)
     assert claim is not None
@@ -73,6 +79,7 @@ def owe(database: Database, *keys: str, now: datetime = NOON, **changed: Any) ->
         next_poll_at=now + HOUR,
         judged=tuple(verdicts),
         owed=deliveries,
+        stories=StoryTerms(window=24 * HOUR, copies={rule: "silent"}),
     )
     assert database.commit(poll) is not None
     return [one.id for one in deliveries]
@@ -175,6 +182,35 @@ def test_a_digest_tells_what_came_since_the_last_in_one_delivery(database: Datab
     # and without news there is no further one
     assert database.due_endpoints(NOON + 48 * HOUR) == ()
     assert sent(database, NOON + 48 * HOUR, DAILY) == []
+
+
+def test_a_digest_names_the_outlets_that_joined_a_story_while_it_waited(
+    database: Database,
+) -> None:
+    # given a story that waits, when two others print it
+    story = (
+        "The drivers of eleven bus lines left the avenues in the north of Lima empty this morning,"
+        " and marched against Law 32108 once more. The police counted nine blockades by noon."
+    )
+    ids = owe(database, "first", now=NOON + MINUTE, story=story)
+    other = owe(database, "other", now=NOON + 2 * MINUTE)
+    assert sent(database, NOON + 2 * MINUTE, DAILY) == []
+    for later, source in ((3, "andina"), (4, "rpp")):
+        owe(database, source, now=NOON + later * MINUTE, source=source, story=story)
+        assert sent(database, NOON + later * MINUTE, DAILY) == []
+
+    # then the digest tells it once and names them, as its message does
+    (digest,) = sent(database, NOON + 24 * HOUR, DAILY)
+    assert named(digest) == ids + other
+    told = [one["data"]["outlets"] for one in event(digest)["data"]["events"]]
+    assert [[one["name"] for one in some] for some in told] == [["andina", "rpp"], []]
+    digest_event = event(digest)
+    for one in digest_event["data"]["events"]:
+        one["data"]["rule"]["title"] = "Law"
+    assert message(digest_event, {}, Limits()).body == (
+        "• Article first (Law, green-left, +2 outlets)\n  https://green-left.example/1\n"
+        "• Article other (Law, green-left)\n  https://example.org/other"
+    )
 
 
 def test_a_digest_comes_empty_where_that_is_asked_for(database: Database) -> None:
