@@ -12,15 +12,13 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import zip_longest
 from typing import Literal
 
-import httpcore
-
-from feeds.streams import Stream, connected
+from feeds.connection import Connection, connected
 
 Kind = Literal[
     "denied",
@@ -165,33 +163,26 @@ class SystemResolver:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects for httpcore, to addresses that were judged.
+class Guard:
+    """Connects to addresses that were judged.
 
-    httpcore takes the host of the `Host` header and of TLS from the URL, so that
-    connecting to a bare address changes neither.
+    The `Host` header and TLS take the name from the URL, so that connecting to a bare
+    address changes neither.
     """
 
     def __init__(self, resolve: Resolve, *, allow_private: bool) -> None:
         self._resolve = resolve
         self._allow_private = allow_private
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> Stream:
+    async def connect(self, host: str, port: int) -> Connection:
         """Return a connection to the address of *host* that takes one first; or OutgoingError."""
         if not 0 < port < 65536:
             raise OutgoingError("address", f"{host} is refused: there is no port {port}")
         addresses = await self._judged(host, port)
         failures: list[OSError] = []
         if len(addresses) > 1:
-            if (stream := await _first(addresses, port, failures)) is not None:
-                return stream
+            if (connection := await _first(addresses, port, failures)) is not None:
+                return connection
         else:  # as nearly always
             try:
                 return await _connected(addresses[0], port)
@@ -199,19 +190,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 failures.append(error)
         reasons = ", ".join(dict.fromkeys(map(_why, failures)))
         raise OutgoingError("connect", f"{host} cannot be reached: {reasons}")
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Refuse: no address of the web leads to a socket of this machine."""
-        raise OutgoingError("denied", "sockets of this machine are not for outgoing requests")
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait, as httpcore does between its own retries."""
-        await asyncio.sleep(seconds)
 
     async def _judged(self, host: str, port: int) -> Sequence[str]:
         addresses = (host,) if _is_literal(host) else await self._resolved(host, port)
@@ -234,13 +212,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         return addresses
 
 
-async def _first(addresses: Sequence[str], port: int, failures: list[OSError]) -> Stream | None:
+async def _first(addresses: Sequence[str], port: int, failures: list[OSError]) -> Connection | None:
     """Return the connection that stands first; each address has a head start on the next.
 
     None where no address takes one; *failures* are then the reasons (RFC 8305, section 5).
     """
     ahead = _in_turn(addresses)
-    under_way: set[asyncio.Task[Stream]] = set()
+    under_way: set[asyncio.Task[Connection]] = set()
     try:
         while ahead or under_way:
             if ahead:
@@ -263,12 +241,12 @@ async def _first(addresses: Sequence[str], port: int, failures: list[OSError]) -
             late.add_done_callback(_close)
 
 
-async def _connected(address: str, port: int) -> Stream:
+async def _connected(address: str, port: int) -> Connection:
     async with asyncio.timeout(_ONE_CONNECT):
         return await connected(address, port)
 
 
-def _close(late: asyncio.Task[Stream]) -> None:
+def _close(late: asyncio.Task[Connection]) -> None:
     """Close a connection that stood just when another had won."""
     if not late.cancelled() and late.exception() is None:
         late.result().abort()

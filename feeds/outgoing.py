@@ -1,6 +1,6 @@
 """Makes every outgoing HTTP request of the program: guarded, bounded in time and size.
 
-With feeds/guard.py it is the one module that knows which HTTP library we use.
+With feeds/connection.py it is the one module that knows which HTTP library we use.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import asyncio
 import base64
 import re
 import ssl
-from collections.abc import AsyncIterator, Container, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
-import httpcore
 import httpx
 
-from feeds.guard import GuardedBackend, Kind, OutgoingError, Resolve, SystemResolver
+from feeds.connection import Connection
+from feeds.guard import Guard, Kind, OutgoingError, Resolve, SystemResolver
 from feeds.inflation import Inflation
 
 __all__ = ["Kind", "Outgoing", "OutgoingError", "Reply"]
@@ -28,14 +28,13 @@ WEB_PORTS = frozenset({80, 443})
 
 LARGEST_BODY = 10 * 1024 * 1024
 LARGEST_ANSWER = 4096
-MOST_CONNECTIONS = 1024
-"""More than is ever asked at once, for who waits for a slow server must not keep others waiting."""
-
 KEPT_FOR = timedelta(seconds=2)
 """Shorter than servers keep an idle connection: one that they close as we use it is a lost try."""
 
 GET_DEADLINE = timedelta(seconds=30)
 POST_DEADLINE = timedelta(seconds=20)
+
+_Origin = tuple[str, str, int]
 
 _STEP = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -137,9 +136,10 @@ class Outgoing:
         self._system = SystemResolver()
         self._own = {"user-agent": user_agent, **({} if kept else {"connection": "close"})}
         self._trusted = httpx.create_ssl_context()
+        self._trusted.set_alpn_protocols(["http/1.1"])
         self._kept = kept
-        self._backends = {
-            allow_private: GuardedBackend(resolve or self._system, allow_private=allow_private)
+        self._guards = {
+            allow_private: Guard(resolve or self._system, allow_private=allow_private)
             for allow_private in (False, True)
         }
         self._ports = ports
@@ -153,8 +153,8 @@ class Outgoing:
         """
         key = (allow_private, lane)
         if key not in self._transports:
-            backend = self._backends[allow_private]
-            self._transports[key] = _Transport(backend, self._trusted, self._kept)
+            guard = self._guards[allow_private]
+            self._transports[key] = _Transport(guard, self._trusted, self._kept)
         return _Way(self._transports[key], None if allow_private else self._ports, written)
 
     async def get(
@@ -216,44 +216,87 @@ class Outgoing:
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    """Sends httpx's requests through httpcore, since httpx's own transport takes no backend.
+    """Sends httpx's requests over connections that the guard gives.
 
     It is used without httpx's client, which reads cookies and redirects even where it
     is told not to follow them, and fails on a `Location` that cannot be read. Timeouts
     are left to the one deadline over everything, which a server cannot put off by
-    sending a byte now and then. httpcore's errors come through as they are.
+    sending a byte now and then.
     """
 
-    def __init__(self, backend: GuardedBackend, trusted: ssl.SSLContext, kept: int) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trusted,
-            network_backend=backend,
-            max_connections=MOST_CONNECTIONS,
-            # httpcore walks through all that are kept for each request. Without any, a pool also
-            # belongs to no event loop between two requests.
-            max_keepalive_connections=kept,
-            keepalive_expiry=KEPT_FOR.total_seconds(),
-        )
+    def __init__(self, guard: Guard, trusted: ssl.SSLContext, kept: int) -> None:
+        self._guard = guard
+        self._trusted = trusted
+        self._kept = kept
+        self._idle: list[_Idle] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
+        origin = _origin(request.url)
+        connection = self._kept_for(origin) or await self._connected(*origin)
+        try:
+            status, headers = await connection.ask(request)
+        except BaseException:
+            connection.abort()
+            raise
+        return httpx.Response(
+            status, headers=headers, stream=_Body(connection, partial(self._keep, origin))
         )
-        asked = httpcore.Request(
-            request.method,
-            url,
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        answer = await self._pool.handle_async_request(asked)
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
     async def aclose(self) -> None:
-        await self._pool.aclose()
+        for one in self._idle:
+            one.connection.abort()
+        self._idle.clear()
+
+    async def _connected(self, scheme: str, host: str, port: int) -> Connection:
+        connection = await self._guard.connect(host, port)
+        if scheme == "https":
+            try:
+                await connection.secure(self._trusted, host)
+            except BaseException:
+                connection.abort()
+                raise
+        return connection
+
+    def _kept_for(self, origin: _Origin) -> Connection | None:
+        found = next((one for one in self._idle if one.origin == origin), None)
+        if found is None:
+            return None
+        self._idle.remove(found)
+        return found.connection if found.connection.is_free else self._kept_for(origin)
+
+    def _keep(self, origin: _Origin, connection: Connection) -> None:
+        """Keep *connection* for a moment, where its answer was read and there is room."""
+        if len(self._idle) >= self._kept or not connection.is_free:
+            connection.abort()
+            return
+        one = _Idle(origin, connection)
+        self._idle.append(one)
+        asyncio.get_running_loop().call_later(KEPT_FOR.total_seconds(), self._let_go, one)
+
+    def _let_go(self, one: _Idle) -> None:
+        if one in self._idle:
+            self._idle.remove(one)
+            one.connection.abort()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Idle:
+    """A connection that was given back, this time."""
+
+    origin: _Origin
+    connection: Connection
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, connection: Connection, give_back: Callable[[Connection], None]) -> None:
+        self._connection = connection
+        self._give_back = give_back
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._connection.body()
+
+    async def aclose(self) -> None:
+        self._give_back(self._connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,18 +327,6 @@ class _Way:
             return False
         written, _ = _asked(self.written)
         return (written.host, _port(written)) == (url.host, _port(url))
-
-
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._answer.aiter_stream():
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._answer.aclose()
 
 
 @asynccontextmanager
@@ -336,7 +367,7 @@ async def _followed(
         asked = target
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _asked(url: str) -> tuple[httpx.URL, Mapping[str, str]]:
     """Return the address to ask, without credentials and fragment, and the credentials' header."""
     try:
@@ -396,26 +427,24 @@ async def _answered(
 
 @contextmanager
 def _explained(host: str, kind: Kind, broken: str) -> Iterator[None]:
-    """Turn httpcore's errors into ours; *kind* and *broken* are for a connection that breaks."""
+    """Turn httpx's errors into ours; *kind* and *broken* are for a connection that breaks."""
     try:
         yield
-    except httpcore.ConnectError as error:
-        # The backend explains its own failures to connect: what is left is the TLS handshake.
+    except httpx.ConnectError as error:
+        # The guard explains its own failures to connect: what is left is the TLS handshake.
         raise OutgoingError("tls", f"{host} offers no safe connection: {_tls(error)}") from error
-    except httpcore.LocalProtocolError as error:
-        # The library's own text would show the header, which may be a credential.
+    except httpx.LocalProtocolError as error:
+        # The error's own text could show the header, which may be a credential.
         raise OutgoingError("protocol", f"a header for {host} cannot be sent") from error
-    except httpcore.RemoteProtocolError as error:
-        if "complete message body" in str(error) or "incomplete chunked" in str(error):
-            raise OutgoingError("truncated", f"{host} {broken}") from error
+    except httpx.RemoteProtocolError as error:
         reason = f"{host} does not speak HTTP: {error!s:.100}"
         raise OutgoingError("protocol", reason) from error
-    except (httpcore.NetworkError, ssl.SSLError) as error:
+    except httpx.ReadError as error:
         raise OutgoingError(kind, f"{host} {broken}") from error
 
 
-def _tls(error: httpcore.ConnectError) -> str:
-    cause = error.args[0] if error.args else None
+def _tls(error: httpx.ConnectError) -> str:
+    cause = error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return str(cause.verify_message)
     if isinstance(cause, ssl.SSLError) and cause.reason:
@@ -486,8 +515,8 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host, _port(url)
+def _origin(url: httpx.URL) -> _Origin:
+    return url.scheme, url.raw_host.decode("ascii"), _port(url)
 
 
 def _port(url: httpx.URL) -> int:

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from feeds import guard
-from feeds.guard import GuardedBackend, OutgoingError, SystemResolver, denied
+from feeds.connection import Connection
+from feeds.guard import OutgoingError, SystemResolver, denied
 from feeds.outgoing import Outgoing
-from feeds.streams import Stream
 from tests.feeds.servers import in_loop, respond, serving
 
 ANY_PORT = range(1, 65536)
@@ -182,7 +182,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     swallowing: list[str] = []
     connect = guard.connected
 
-    async def connected(address: str, port: int) -> Stream:
+    async def connected(address: str, port: int) -> Connection:
         if address in swallowing:
             await asyncio.Event().wait()
         return await connect(address, port)
@@ -218,7 +218,7 @@ async def test_of_two_connections_that_stand_the_second_is_closed(
     connect = guard.connected
     both = asyncio.Barrier(2)
 
-    async def connected(address: str, port: int) -> Stream:
+    async def connected(address: str, port: int) -> Connection:
         stream = await connect(address, port)
         await both.wait()
         return stream
@@ -293,7 +293,7 @@ async def test_the_port_that_an_operator_wrote_is_open_at_its_host_alone(
     for place, refusal in leads_to:
         async with serving(respond(301, location=place), respond(200, b"x")) as server:
 
-            async def here(address: str, port: int, own: int = server.port) -> Stream:
+            async def here(address: str, port: int, own: int = server.port) -> Connection:
                 return await connect("127.0.0.1", own)
 
             monkeypatch.setattr(guard, "connected", here)
@@ -370,10 +370,3 @@ async def test_the_system_resolver_gives_each_address_once() -> None:
     resolver = SystemResolver()
     assert sorted(await resolver("127.1", 80)) == ["127.0.0.1"]
     resolver.close()
-
-
-@in_loop
-async def test_sockets_of_this_machine_are_refused() -> None:
-    backend = GuardedBackend(SystemResolver(), allow_private=True)
-    with pytest.raises(OutgoingError, match="sockets of this machine"):
-        await backend.connect_unix_socket("/run/docker.sock")

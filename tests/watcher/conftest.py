@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from feeds import guard
-from feeds.streams import Stream
+from feeds.connection import Connection
 from tests.builders import NOON
 from watcher import app as apps
 
@@ -39,7 +39,7 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     async def public(_: guard.SystemResolver, host: str, port: int) -> Sequence[str]:
         return ["1.1.1.1"]
 
-    async def here(address: str, port: int) -> Stream:
+    async def here(address: str, port: int) -> Connection:
         assert address == "1.1.1.1"
         ports.append(port)
         return await connect("127.0.0.1", port)
