@@ -142,7 +142,7 @@ HOSTILE: Mapping[str, tuple[Answer, str]] = {
     "too-short": (respond(body=rss(("1", "x")), content_length="100000"), "broke off"),
     "bad-length": (respond(body=b"x", content_length="-1"), "does not speak HTTP"),
     "no-http": (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
-    "no-answer": (b"", "does not speak HTTP"),
+    "no-answer": (b"", "broke off before it answered"),
     "path": (respond(body=b"/etc/hostname", content_type=XML), "not a feed"),
     "address": (respond(body=b"http://127.0.0.1:1/feed", content_type=XML), "not a feed"),
     "page": (respond(body=PAGE, content_type="text/html"), "web page"),
