@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import partial
 from typing import get_args
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
@@ -60,6 +61,12 @@ def create_app(
         app.include_router(door)
     opener = private.opener(database, catalogue)
     page_at = partial(app.api_route, methods=list(READ), include_in_schema=False)
+
+    @app.exception_handler(404)
+    async def lost(request: Request, error: HTTPException) -> Response:
+        if request.url.path.startswith("/api/"):
+            return await http_exception_handler(request, error)
+        return _absent(catalogue(), "page", "")
 
     @page_at("/")
     def home() -> Response:

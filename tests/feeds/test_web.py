@@ -200,6 +200,13 @@ def test_an_empty_feed_is_there_an_unknown_one_is_not_a_removed_one_is_gone(desk
     assert desk.client.get("/topics/extortion").status_code == 410
 
 
+def test_whoever_mistypes_an_address_is_shown_a_page_and_a_program_json(desk: Desk) -> None:
+    lost = desk.client.get("/no/such/page")
+    assert (lost.status_code, lost.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert 'href="/timeline"' in lost.text
+    assert desk.client.get("/api/v1/nothing").json() == {"detail": "Not Found"}
+
+
 @pytest.mark.parametrize("ending", TYPES)
 def test_a_renamed_rules_feed_and_page_lead_to_the_new_ones(desk: Desk, ending: str) -> None:
     names = ("law-32108", "extortion")
@@ -278,6 +285,20 @@ def test_a_title_of_10_kb_is_cut_in_lists_and_any_script_runs_its_own_way(desk: 
     page = LexborHTMLParser(desk.client.get(f"/matches/{match}").text)
     assert len(page.css_first("h1").text()) > 10_000
     assert page.css_first("h1").attributes["dir"] == "auto"
+
+
+@pytest.mark.parametrize("lang", ["es", ""])
+def test_what_an_article_says_is_in_its_language_or_in_one_unknown(desk: Desk, lang: str) -> None:
+    desk.find(an_entry("2", title="La Ley 32108", lang=lang))
+    (match, *_) = desk.database.published(["law-32108"], 1)
+    for path, said in (
+        ("/topics/law-32108", ("article.found h2 a", "article.found blockquote")),
+        (f"/matches/{match.id}", ("article", "tbody td:last-child")),
+        ("/timeline", ("li a",)),
+    ):
+        page = LexborHTMLParser(desk.client.get(path).text)
+        for selector in said:
+            assert page.css_first(selector).attributes["lang"] == lang, selector
 
 
 def test_what_sources_write_stays_text_in_pages(desk: Desk) -> None:
