@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from rules.common import EVERYWHERE
+from rules.implication import implies, keys_implied, keys_of
 from rules.language import places_of_terms
 from rules.problems import Problem
 from rules.query import And, Count, Near, Node, Not, Or, Term, print_query, walk
@@ -21,9 +23,7 @@ _CLASS = re.compile(r"\[[^\]]*\]|\\[pP]\{?\w+\}?|\\.|\(\?[a-zA-Z]+\)?")
 def warnings(rules: Iterable[Rule]) -> tuple[Problem, ...]:
     """Return what is odd about *rules*, in their order."""
     found: list[Problem] = []
-    asked = _Asked()
-    for rule in (rules := list(rules)):
-        asked.add(rule)
+    asked = _Asked(rules := list(rules))
     for rule in rules:
         found.extend(_of_query(rule))
         if wider := asked.wider_than(rule):
@@ -37,46 +37,78 @@ def warnings(rules: Iterable[Rule]) -> tuple[Problem, ...]:
 
 
 class _Asked:
-    """The branches of rules: what is joined by OR at the top of a query, or the query itself."""
+    """The rules by something that stands in whatever they find, so that few are compared."""
 
-    def __init__(self) -> None:
-        self._branches: dict[str, frozenset[str]] = {}
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._numbers = {rule.id: number for number, rule in enumerate(rules)}
+        self._common = Counter(
+            key for rule in rules for term in _terms(rule.tree) for key in keys_of(term)
+        )
+        self._needs = {rule.id: self._groups(rule.tree) for rule in rules}
         self._with: dict[str, list[Rule]] = {}
-
-    def add(self, rule: Rule) -> None:
-        """Take in what *rule* asks, and of which sources."""
-        parts = rule.tree.parts if isinstance(rule.tree, Or) else (rule.tree,)
-        whence = f"{rule.only}{rule.except_}"
-        branches = frozenset(_sense(part) + whence for part in parts)
-        self._branches[rule.id] = branches
-        for branch in branches:
-            self._with.setdefault(branch, []).append(rule)
+        for rule in rules:
+            for key in self._rarest(self._needs[rule.id]):
+                self._with.setdefault(key, []).append(rule)
 
     def wider_than(self, rule: Rule) -> Rule | None:
         """Return a rule that finds all that *rule* finds; of two that ask the same, the first."""
-        own = self._branches[rule.id]
-        own_comes_first = False
-        for other in min((self._with[branch] for branch in own), key=len):
-            if other is rule:
-                own_comes_first = True
-                continue
-            theirs = self._branches[other.id]
-            if own < theirs or (own == theirs and not own_comes_first):
-                return other
-        return None
+        branches = rule.tree.parts if isinstance(rule.tree, Or) else (rule.tree,)
+        branch = min(branches, key=lambda one: sum(1 for _ in walk(one)))
+        keys = {key for term in _terms(branch) for key in keys_implied(term)}
+        others = {other.id: other for key in keys & self._with.keys() for other in self._with[key]}
+        return next(
+            (
+                other
+                for other in sorted(others.values(), key=self._number)
+                if other is not rule
+                and not any(map(keys.isdisjoint, self._needs[other.id]))
+                and _finds_all_of(other, rule)
+                and (self._number(other) < self._number(rule) or not _finds_all_of(rule, other))
+            ),
+            None,
+        )
+
+    def _number(self, rule: Rule) -> int:
+        return self._numbers[rule.id]
+
+    def _groups(self, node: Node) -> tuple[frozenset[str], ...]:
+        """Return groups of keys: of each, whatever implies *node* has one."""
+        match node:
+            case And(parts):
+                return tuple(group for part in parts for group in self._groups(part))
+            case Or(parts):
+                choices = [self._rarest(self._groups(part)) for part in parts]
+                return (frozenset[str]().union(*choices),) if all(choices) else ()
+            case Near(left, right):
+                return (*self._groups(left), *self._groups(right))
+            case Count(term):
+                return self._groups(term)
+            case Term():
+                return (frozenset(keys_of(node)),)
+            case Not():
+                return ()
+
+    def _rarest(self, groups: Iterable[frozenset[str]]) -> frozenset[str]:
+        return min(groups, key=self._commonness, default=frozenset())
+
+    def _commonness(self, keys: frozenset[str]) -> int:
+        return sum(map(self._common.__getitem__, keys))
 
 
-def _sense(node: Node) -> str:
-    """Return what *node* asks, however it is written and in whatever order."""
-    match node:
-        case And(parts) | Or(parts):
-            return f"{type(node).__name__}{sorted(map(_sense, parts))}"
-        case Not(part):
-            return f"Not{_sense(part)}"
-        case Term(kind="word" | "prefix" | "phrase" | "forms"):
-            return f"{node.field}:{node.kind}:{node.words}"
-        case _:
-            return print_query(node)
+def _terms(node: Node) -> Iterator[Term]:
+    return (part for part in walk(node) if isinstance(part, Term))
+
+
+def _finds_all_of(wide: Rule, rule: Rule) -> bool:
+    """Tell whether *wide* is known to find whatever *rule* does."""
+    return _asks_of_all(wide, rule) and implies(rule.tree, wide.tree)
+
+
+def _asks_of_all(wide: Rule, rule: Rule) -> bool:
+    """Tell whether *wide* asks of each source that *rule* asks of."""
+    if rule.only is not None:
+        return all(wide.asks_of(source) for source in rule.only if rule.asks_of(source))
+    return wide.only is None and set(wide.except_) <= set(rule.except_)
 
 
 Warned = tuple[str, str, str]

@@ -24,9 +24,10 @@ def one_query(text: str) -> None:
     try:
         tree = parse_query(text)
     except QueryError as error:
-        assert error.code
-        assert error.message
-        assert 0 <= error.offset <= len(text)
+        for mistake in (error, *error.others):
+            assert mistake.code
+            assert mistake.message
+            assert 0 <= mistake.offset <= len(text)
         return
     assert parse_query(print_query(tree)) == tree
     rules = RuleSet([Rule(id="a", title="a", query=text, tree=tree)])

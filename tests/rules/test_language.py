@@ -62,6 +62,7 @@ def test_a_query_has_one_canonical_form(query: str, canonical: str) -> None:
         ("NOT x", 0, "Q114"),
         ("a OR NOT b", 0, "Q114"),
         ("a AND NOT a", 0, "Q115"),
+        ("title:extorsion NOT extors*", 0, "Q115"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_a_hint(query: str, offset: int, code: str) -> None:

@@ -26,6 +26,9 @@ def warned(query: str) -> list[tuple[int, int, str]]:
         ('"paro lima"~60', 10, "L103"),
         ("/[a-z]+\\d{5}/", 10, "L104"),
         ("(cupo NOT cupo)", 11, "L105"),
+        ("(extorsion NOT extors*)", 11, "L105"),
+        ("(title:cupo lima NOT cupo)", 17, "L105"),
+        ('("cupo de lima" NOT (paro OR lima))', 11, "L105"),
     ],
 )
 def test_what_is_odd_is_warned_of_at_its_place(query: str, column: int, code: str) -> None:
@@ -80,7 +83,14 @@ def test_two_rules_that_ask_the_same_and_one_without_examples_are_warned_of() ->
         ("cupo OR lima", "cupo", [4]),
         ("cupo", "lima OR cupo", [3]),
         ("cupo OR lima", "cupo OR paro", []),
-        ("cupo AND lima", "cupo", []),
+        ("cupo AND lima", "cupo", [3]),
+        ("cupo", "(cupo OR paro) lima", []),
+        ("title:cupo", "cup*", [3]),
+        ("cup*", "title:cupo OR cupo AND lima", [4]),
+        ("forms(es):cupo", "cupo OR cupos", [4]),
+        ("(cupo NEAR/3 lima)", "(lim* NEAR/5 cupo) OR paro", [3]),
+        ("cupo AND lima", "cupo NOT lima", []),
+        ("law:32108 lima", "law:32108", [3]),
     ],
 )
 def test_a_rule_that_finds_nothing_of_its_own_is_warned_of(
@@ -89,6 +99,18 @@ def test_a_rule_that_finds_nothing_of_its_own_is_warned_of(
     rules = f"  - {{id: one, query: {first}}}\n  - {{id: two, query: {second}}}\n"
     found = warnings(read_rules("a.yaml", f"version: 1\nrules:\n{rules}".encode()))
     assert [one.line for one in found if one.code == "L106"] == lines
+
+
+def test_a_rule_of_some_sources_is_not_wider_than_one_of_others() -> None:
+    def warned_of(first: str, second: str) -> list[int]:
+        rules = f"  - {{id: one, query: cupo, sources: {first}}}\n  - {{id: two, query: cup*, sources: {second}}}\n"
+        found = warnings(read_rules("a.yaml", f"version: 1\nrules:\n{rules}".encode()))
+        return [one.line for one in found if one.code == "L106"]
+
+    assert warned_of("{only: [rpp]}", "{except: [andina]}") == [3]
+    assert warned_of("{except: [andina, rpp]}", "{except: [andina]}") == [3]
+    assert warned_of("{except: [andina]}", "{only: [rpp]}") == []
+    assert warned_of("{only: [rpp, andina]}", "{except: [andina]}") == []
 
 
 def test_operators_in_small_letters_are_warned_of() -> None:
