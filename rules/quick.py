@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from rules.candidates import Candidate
@@ -26,6 +27,9 @@ _MANY_PARTS = 4
 
 _HEAD = 4
 """So many letters of each word are kept, to tell which beginnings the text does not have."""
+
+_ANY_HEAD = ""
+"""The head of beginnings that are shorter: every text may have it."""
 
 _TRIES = 8
 """Around so many places it is looked whether both sides of a NEAR may meet."""
@@ -102,9 +106,9 @@ class QuickPage(Page):
         parts = node.parts
         if len(parts) < _MANY_PARTS or (self.known is None and not self._is_much((parts,))):
             return parts
-        by_word, words, others = _choice(node)
+        by_word, words, by_head, heads, others = _choice(node)
         needing = [part for word in self._known() & words for part in by_word[word]]
-        return (*needing, *others)
+        return (*needing, *self._begun_by(by_head, heads), *others)
 
     def _lacks(self, term: Term) -> bool:
         """Tell whether the words of the text leave *term* no place; if few are asked, it is uncut."""
@@ -130,9 +134,15 @@ class QuickPage(Page):
             return True
         return beginning[:_HEAD] in self._heads
 
+    def _begun_by(self, by_head: Mapping[str, Sequence[T]], heads: frozenset[str]) -> Iterator[T]:
+        """Yield those of *by_head* whose beginnings the text may have; if few are asked, all."""
+        self._begun += len(heads)
+        may_be = heads if self._begun < _FEW else self._heads & heads
+        return chain.from_iterable(map(by_head.__getitem__, may_be))
+
     @cached_property
     def _heads(self) -> frozenset[str]:
-        return frozenset(word[:_HEAD] for word in self._known())
+        return frozenset((_ANY_HEAD, *(word[:_HEAD] for word in self._known())))
 
     def may_meet(self, near: Near) -> bool:
         """Tell whether both sides of *near* may stand near one another: never a wrong no.
@@ -156,7 +166,7 @@ class QuickPage(Page):
 
     def _present(self, side: _Side) -> Sequence[str]:
         """Return what *side* may stand by in the text."""
-        return (*(self._known() & side.words), *filter(self._begins, side.beginnings))
+        return (*(self._known() & side.words), *self._begun_by(side.by_head, side.heads))
 
     def _around(self, at: int, reach: int) -> str | None:
         """Return the word at *at* of the letters and *reach* around; None if they are very long."""
@@ -188,40 +198,50 @@ def _once(make: Callable[[N], T]) -> Callable[[N], T]:
     return known
 
 
+def _head(beginning: str) -> str:
+    return beginning[:_HEAD] if len(beginning) >= _HEAD else _ANY_HEAD
+
+
 class _Choice(NamedTuple):
-    """Parts of which one is to hold: those that need a word, by it; all such words; the others."""
+    """Parts of which one is to hold: those that need a word, or a beginning, by it; and the others."""
 
     by_word: Mapping[str, Sequence[Node]]
     words: frozenset[str]
+    by_head: Mapping[str, Sequence[Node]]
+    heads: frozenset[str]
     others: tuple[Node, ...]
 
 
 @_once
 def _choice(node: Or) -> _Choice:
     by_word: dict[str, list[Node]] = {}
+    by_head: dict[str, list[Node]] = {}
     others: list[Node] = []
     for part in node.parts:
         if isinstance(part, Term) and part.is_of_words:
             for word in part.words if part.kind == "forms" else (max(part.words, key=len),):
                 by_word.setdefault(word, []).append(part)
+        elif isinstance(part, Term) and part.kind == "prefix" and not group_of(part.field):
+            by_head.setdefault(_head(part.words[-1]), []).append(part)
         else:
             others.append(part)
-    return _Choice(by_word, frozenset(by_word), tuple(others))
+    return _Choice(by_word, frozenset(by_word), by_head, frozenset(by_head), tuple(others))
 
 
 class _Side(NamedTuple):
-    """What one side of a NEAR stands by: one of *words*, or of *beginnings* of words.
+    """What one side of a NEAR stands by: one of *words*, or of the beginnings *by_head*.
 
     Nothing that it stands for has more than *longest* words.
     """
 
     words: frozenset[str]
-    beginnings: tuple[str, ...]
+    by_head: Mapping[str, Sequence[str]]
+    heads: frozenset[str]
     longest: int
 
     def weight(self) -> float:
         """Return how often it probably stands in a text, as a figure to compare."""
-        texts = (*self.words, *self.beginnings)
+        texts = [*self.words, *chain.from_iterable(self.by_head.values())]
         return len(texts) / min(map(len, texts))
 
 
@@ -245,7 +265,7 @@ def _meeting(near: Near) -> _Meeting | None:
 
 def _side(node: Term | Or) -> _Side | None:
     words: list[str] = []
-    beginnings: list[str] = []
+    by_head: dict[str, list[str]] = {}
     longest = 1
     for term in node.parts if isinstance(node, Or) else (node,):
         if not isinstance(term, Term) or not (
@@ -257,6 +277,7 @@ def _side(node: Term | Or) -> _Side | None:
             continue
         rarest = rarest_of(term.words)
         begun = term.kind == "prefix" and rarest == len(term.words) - 1
-        (beginnings if begun else words).append(term.words[rarest])
+        text = term.words[rarest]
+        (by_head.setdefault(_head(text), []) if begun else words).append(text)
         longest = max(longest, len(term.words) + term.slop)
-    return _Side(frozenset(words), tuple(beginnings), longest)
+    return _Side(frozenset(words), by_head, frozenset(by_head), longest)
