@@ -111,7 +111,7 @@ def channel(
         whole,
         previous=previous(part, span),
         following=_following(part, now),
-        hubs=() if part.until else catalogue.hubs,
+        hubs=catalogue.hubs if part == part.live else (),  # which know no other
     )
 
 

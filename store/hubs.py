@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func
@@ -144,13 +144,16 @@ def owe_changes(
 ) -> tuple[str, ...]:
     """Owe each subscriber the feed that changed; return the endpoints that are owed something.
 
-    *topics* are the rules of each feed. A subscriber whose lease has ended, or
-    whose feed is published no more, is forgotten.
+    *topics* are the rules of each feed. A subscriber whose lease has ended is
+    forgotten, and so is one whose feed is published no more, which is to be told that.
     """
     versions: dict[str, int] = {}
     rung = []
     for row in session.exec(select(HubSubscriberRow)).all():
-        if _is_over(session, row, now) or row.topic not in topics:
+        is_over = _is_over(session, row, now)
+        if is_over or row.topic not in topics:
+            if not is_over and not row.is_hub:
+                _deny(session, row, now)
             _end(session, row)
             continue
         if row.topic not in versions:
@@ -171,6 +174,20 @@ def _owe(session: Session, row: HubSubscriberRow, now: datetime) -> None:
         payload={"topic": row.topic},
     )
     outbox.owe(session, [owed], {}, now)
+
+
+def _deny(session: Session, row: HubSubscriberRow, now: datetime) -> None:
+    denial = HubRequest(
+        id=row.id,
+        mode="denied",
+        topic=row.topic,
+        callback=row.callback,
+        secret="",
+        lease=timedelta(),
+        challenge="",
+        due=now,
+    )
+    ask(session, denial)
 
 
 def _is_over(session: Session, row: HubSubscriberRow, now: datetime) -> bool:

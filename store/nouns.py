@@ -368,11 +368,11 @@ def hub_id(topic: str, callback: str) -> str:
 class HubRequest:
     """What somebody asked of our hub, until the callback confirms it by repeating *challenge*.
 
-    *topic* is the address of a feed below the base URL: "feeds/all.atom".
+    Or that a subscription is "denied", until the callback was told. *topic* is the address of a feed below the base URL: "feeds/all.atom".
     """
 
     id: str
-    mode: Literal["subscribe", "unsubscribe"]
+    mode: Literal["subscribe", "unsubscribe", "denied"]
     topic: str
     callback: str
     secret: str = field(repr=False)

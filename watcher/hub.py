@@ -76,7 +76,10 @@ class Hub:
         return taken
 
     async def confirm(self, identity: str) -> None:
-        """Ask the callback of a request whether it was meant; the handler of the job `confirm`."""
+        """Ask the callback of a request whether it was meant; the handler of the job `confirm`.
+
+        One whose feed is published no more is told so instead (section 5.2).
+        """
         now = self._clock()
         request = await self._bridge(self._database.hub_request, identity)
         if request is None or request.due > now:
@@ -89,7 +92,7 @@ class Hub:
                 return
             _log.warning("request unconfirmed", topic=request.topic, error=str(error))
             meant = False
-        if not meant:
+        if not meant or request.mode == "denied":
             await self._bridge(self._database.hub_request_refused, request)
             return
         rules = topics(self._catalogue).get(request.topic, ())
@@ -132,8 +135,11 @@ class Hub:
         asked = {
             "hub.mode": request.mode,
             "hub.topic": f"{self._catalogue.site.base_url}/{request.topic}",
-            "hub.challenge": request.challenge,
         }
+        if request.mode == "denied":
+            asked["hub.reason"] = "the feed is published no more"
+        else:
+            asked["hub.challenge"] = request.challenge
         if request.mode == "subscribe":
             asked["hub.lease_seconds"] = str(int(request.lease.total_seconds()))
         address = urldefrag(request.callback).url

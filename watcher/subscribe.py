@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import structlog
 
@@ -140,7 +140,7 @@ class Subscriber:
             )
             if reply.status not in {307, 308} or "location" not in reply.headers:
                 break
-            hub = reply.headers["location"]
+            hub = urljoin(hub, reply.headers["location"])
         if 200 <= reply.status < 300:
             return ""
         said = reply.body.decode("utf-8", "replace").strip().split("\n")[0][:200]

@@ -104,6 +104,13 @@ def test_hubs_are_named_in_the_header_and_in_every_format(desk: Desk) -> None:
             assert [link.href for link in links if link.rel == "hub"] == [hub]
 
 
+def test_a_feed_of_fewer_items_names_no_hub_for_none_knows_it(desk: Desk) -> None:
+    desk.catalogue = replace(desk.catalogue, hubs=(f"{BASE}/hub",))
+    answer = desk.client.get(f"{FEED}?n=5")
+    assert answer.headers["link"] == f'<{BASE}{FEED}?n=5>; rel="self"'
+    assert "hub" not in {link.rel for link in feedparser.parse(answer.content).feed.links}
+
+
 def test_a_feed_keeps_its_tag_over_restarts_while_nothing_changes(desk: Desk) -> None:
     first = desk.client.get(FEED)
     desk.database.close()

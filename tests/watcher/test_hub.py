@@ -110,6 +110,25 @@ async def test_a_subscriber_that_confirms_is_sent_the_feed_signed_with_its_secre
         assert len(pushes(server)) == 1  # what did not change is not sent again
 
 
+@pytest.mark.parametrize("ending", ["rss", "json"])
+@in_loop
+async def test_what_is_pushed_is_what_stands_at_the_topic_whatever_its_format(
+    tmp_path: Path, ending: str
+) -> None:
+    async with serving(confirming) as server, a_desk(tmp_path) as desk:
+        topic = f"feeds/law-32108.{ending}"
+        # what a hub does not know of a request changes nothing
+        await desk.ask(f"{server.url}/told", topic=f"{desk.base}/{topic}", foo="hub.bar")
+        await desk.find("one")
+        (pushed,) = pushes(server)
+        shelf = Shelf(desk.app.database, utc_now)
+        shown = shelf.document(desk.app.state.catalogue, f"/{topic}")
+        assert (pushed.body, pushed.headers["content-type"]) == (shown.body, shown.media_type)
+        assert pushed.headers["link"] == (
+            f'<{desk.base}/{topic}>; rel="self", <{desk.base}/hub>; rel="hub"'
+        )
+
+
 @in_loop
 async def test_without_a_secret_nothing_is_signed_and_other_feeds_are_not_sent(
     tmp_path: Path,
@@ -159,6 +178,25 @@ async def test_asked_again_a_subscription_is_renewed_with_its_new_secret_and_lea
         assert (kept.secret, kept.lease_until) == ("second", clock.now + timedelta(days=30))
         await desk.find("one")
         assert len(pushes(server)) == 1
+
+
+@in_loop
+async def test_a_renewal_that_is_not_confirmed_leaves_the_subscription_as_it_was(
+    tmp_path: Path,
+) -> None:
+    verified = 0
+
+    def once(asked: Asked) -> bytes:
+        nonlocal verified
+        verified += asked.method == "GET"
+        return respond(404) if verified > 1 and asked.method == "GET" else confirming(asked)
+
+    async with a_subscriber(tmp_path, once, secret="first") as (desk, server):
+        await desk.ask(f"{server.url}/told?me=1", secret="second")
+        await desk.find("one")
+        (pushed,) = pushes(server)
+        signed = hmac.new(b"first", pushed.body, hashlib.sha256).hexdigest()
+        assert pushed.headers["x-hub-signature"] == f"sha256={signed}"
 
 
 @in_loop
@@ -284,7 +322,19 @@ async def test_who_subscribed_before_a_feed_became_private_is_pushed_nothing_mor
         async with a_desk(tmp_path, PRIVATE) as desk:
             await desk.find("two")
             assert desk.app.database.hub_subscribers() == ()
+            # but is told that there is nothing more, once
+            for _ in range(2):
+                await desk.app.engine.tick()
+                await desk.done()
         assert len(pushes(server)) == 1
+        (_, denied) = (
+            parse_qs(urlsplit(one.target).query) for one in server.asked if one.method == "GET"
+        )
+        assert denied == {
+            "hub.mode": ["denied"],
+            "hub.topic": [f"{desk.base}/{TOPIC}"],
+            "hub.reason": ["the feed is published no more"],
+        }
 
 
 @in_loop

@@ -221,6 +221,66 @@ async def test_the_header_wins_over_the_document(tmp_path: Path) -> None:
         assert (kept.hub, kept.topic) == ("https://h.example/", "https://h.example/t")
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@in_loop
+async def test_the_topic_is_where_the_feed_stands_in_the_end(tmp_path: Path, status: int) -> None:
+    moved = respond(status, location="/moved")
+    # a header of its own for each link
+    named = respond(body=FIRST, content_type=XML, link='<https://h.example/>; rel="hub"')
+    named = named.replace(b"\r\n\r\n", b'\r\nlink: </other>; rel="prev"\r\n\r\n', 1)
+    async with (
+        serving(moved, named) as server,
+        at_work(write_desk(tmp_path, feeds={"news": server.url})) as app,
+    ):
+        await polled(app, "news")
+        (kept,) = app.database.subscriptions()
+        assert (kept.hub, kept.topic) == ("https://h.example/", f"{server.url}/moved")
+
+
+PAGE = (
+    b"<!doctype html><html><head><title>Strike</title><link rel='hub' href='/hub'>"
+    b"<link href='https://a.example/page' rel=self></head><body><article><p>"
+    + b"The drivers of eleven bus lines left the avenues empty this morning. " * 9
+    + b"</p></article><link rel=hub href='https://evil.example/'></body></html>"
+)
+
+
+@in_loop
+async def test_a_hub_is_found_in_the_head_of_a_page_which_is_read_when_it_rings(
+    tmp_path: Path,
+) -> None:
+    async with serving(respond(202)) as hub_server:
+        page = PAGE.replace(b"/hub", f"{hub_server.url}/hub".encode(), 1)
+        async with serving(respond(body=page, content_type="text/html")) as server:
+            folder = write_desk(tmp_path, feeds={"news": server.url})
+            sources = folder / "sources.yaml"
+            sources.write_text(sources.read_text().replace("kind: feed", "kind: page"))
+            async with at_work(folder) as app:
+                await polled(app, "news")
+                (kept,) = app.database.subscriptions()
+                assert (kept.hub, kept.topic) == (f"{hub_server.url}/hub", "https://a.example/page")
+                await app.subscriber.subscribe("news")
+                hub, form = Hub(app), form_of(hub_server)
+                await hub.verify(form)
+                await hub.push(form, page, content_type="text/html")
+                await app.engine.settle(timedelta(seconds=10))
+                assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@in_loop
+async def test_a_hub_that_moved_on_its_own_server_is_followed(tmp_path: Path, status: int) -> None:
+    answers = (respond(body=ATOM), respond(status, location="new"), respond(202))
+    async with (
+        serving(*answers) as server,
+        at_work(write_desk(tmp_path, feeds={"news": server.url})) as app,
+    ):
+        await polled(app, "news")
+        await app.subscriber.subscribe("news")
+        assert [one.target for one in server.asked] == ["/", "/hub", "/new"]
+        assert app.database.subscriptions()[0].error == ""
+
+
 @in_loop
 async def test_a_hub_that_moved_is_followed(tmp_path: Path) -> None:
     async with serving(respond(202)) as hub:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watcher.parse.advertised import Advertised, advertised
+from watcher.parse.advertised import Advertised, advertised, hub_of
 from watcher.parse.articles import parse_article
 from watcher.parse.document import Document, Parsed, ParseError
 from watcher.parse.feed import parse_feed
@@ -33,7 +33,7 @@ def parse_document(kind: str, document: Document) -> Parsed:
     if not document.body.strip():
         raise ParseError("the answer is empty")
     if kind == "page":
-        return Parsed(entries=parse_page(document))
+        return Parsed(entries=parse_page(document), hub=hub_of(document))
     document = legible(document)
     if is_sitemap(document):
         return parse_sitemap(document)
