@@ -31,6 +31,11 @@ class Entry:
     outlet: str = ""
 
     @property
+    def dated(self) -> datetime | None:
+        """Return when it came out, as far as it says: many Atom feeds say when it was updated alone."""
+        return self.published or self.updated
+
+    @property
     def sha256(self) -> str:
         """Return the hex digest of what a reader sees; it changes when the text was edited."""
         content = "\x00".join((self.title, self.summary, self.text))

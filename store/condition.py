@@ -120,7 +120,7 @@ def after(source: Source, poll: Poll) -> Source:
     rhythm = _rhythm(source, poll)
     news = [one.entry for one in poll.judged if not one.known]
     if news:
-        dates = [entry.published for entry in news if entry.published]
+        dates = [entry.dated for entry in news if entry.dated]
         first = max(dates, default=poll.at)
         source = replace(source, newest_at=poll.at if source.newest_at else first)
     if poll.pushed:
@@ -153,7 +153,7 @@ def _rhythm(source: Source, poll: Poll) -> timedelta | None:
     seen = poll.seen
     if seen is None or seen.rhythm is None or not seen.read:
         return source.rhythm
-    news = [one.entry.published or poll.at for one in poll.judged if not one.known]
+    news = [one.entry.dated or poll.at for one in poll.judged if not one.known]
     before = source.rhythm or timedelta()
     if not news:
         return max(seen.rhythm, before)

@@ -148,12 +148,11 @@ def is_news(entry: Entry, source: Source) -> bool:
     since = source.spec.alert_since
     if since == "always":
         return True
-    published = entry.published or entry.updated
     if isinstance(since, datetime):
-        return published is None or published >= since
+        return entry.dated is None or entry.dated >= since
     if source.succeeded_at is not None and source.succeeded_at >= source.added_at:
         return True
-    return published is not None and published >= source.added_at
+    return entry.dated is not None and entry.dated >= source.added_at
 
 
 def _placed(entry: Entry, source: Source, now: datetime) -> Entry:
@@ -172,11 +171,11 @@ def _oldest_first(entries: Sequence[Entry]) -> Sequence[Entry]:
 
     Without dates, sources show the newest first.
     """
-    latest = max((entry.published for entry in entries if entry.published), default=None)
+    latest = max((entry.dated for entry in entries if entry.dated), default=None)
     backwards = entries[::-1]
     if latest is None:
         return backwards
-    return sorted(backwards, key=lambda entry: entry.published or latest)
+    return sorted(backwards, key=lambda entry: entry.dated or latest)
 
 
 def _judged(entry: Entry, before: Known | None, desk: Desk, article: Linked | None) -> Judged:

@@ -47,7 +47,7 @@ def interval(source: Source, gap: timedelta | None, pace: Pace, least: timedelta
 
 def gaps(entries: Sequence[Entry]) -> tuple[timedelta | None, timedelta | None]:
     """Return the usual and the longest gap between the latest entries; None where dates are missing."""
-    dates = sorted((entry.published for entry in entries if entry.published), reverse=True)
+    dates = sorted((entry.dated for entry in entries if entry.dated), reverse=True)
     found = sorted(later - earlier for later, earlier in pairwise(dates))
     latest = sorted(later - earlier for later, earlier in pairwise(dates[:_LATEST]))
     usual = latest[len(latest) // 2] if latest else None

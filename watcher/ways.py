@@ -29,7 +29,7 @@ def seen_of(source: Source, gathered: Gathered, known: Mapping[str, Known], now:
     is_feed = source.spec.kind == "feed" or bool(source.spec.links)
     edited = any(entry.key not in known for entry in entries)
     usual, longest = gaps(entries)
-    dates = [entry.published for entry in entries if entry.published]
+    dates = [entry.dated for entry in entries if entry.dated]
     return Seen(
         moved=moved,
         whole=gathered.whole,

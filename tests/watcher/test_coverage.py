@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -39,6 +39,17 @@ def feed(*numbers: int, each: timedelta = timedelta(hours=6)) -> bytes:
         f'<?xml version="1.0"?><rss version="2.0"><channel><title>t</title>{items}</channel></rss>'
     )
     return respond(body=body.encode(), content_type=XML)
+
+
+def atom(*numbers: int, each: timedelta) -> bytes:
+    """Return a feed that says of its entries no more than when they were updated."""
+    entries = "".join(
+        f"<entry><id>urn:{n}</id><title>Nota {n}</title><link href='https://a.example/{n}'/>"
+        f"<updated>{(NOON - 20 * DAY + n * each).strftime('%Y-%m-%dT%H:%M:%SZ')}</updated></entry>"
+        for n in numbers
+    )
+    body = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>t</title>{entries}</feed>'
+    return respond(body=body.encode(), content_type="application/atom+xml")
 
 
 def told(app: App) -> list[tuple[str, str]]:
@@ -99,10 +110,12 @@ async def test_a_window_that_rolled_over_between_two_polls_is_told(tmp_path: Pat
         assert condition(source(app), clock.now).state == "well"
 
 
+@pytest.mark.parametrize("shown", [feed, atom])
 @in_loop
-async def test_a_source_that_falls_silent_against_its_rhythm_is_told(tmp_path: Path, clock) -> None:
-    daily = [feed(*range(10, 21), each=DAY)]
-    async with watching(tmp_path, *daily) as app:
+async def test_a_source_that_falls_silent_against_its_rhythm_is_told(
+    shown: Callable[..., bytes], tmp_path: Path, clock
+) -> None:
+    async with watching(tmp_path, shown(*range(10, 21), each=DAY)) as app:
         for _ in range(4):
             await polled(app, "news")
             assert condition(source(app), clock.now).state == "well"

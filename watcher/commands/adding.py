@@ -18,6 +18,7 @@ from watcher.commands.output import moment, out, write_json
 from watcher.desk import find_desk, shown
 from watcher.discover import Discoverer, Found
 from watcher.fetch import FetchError
+from watcher.hosts import host_of
 from watcher.logs import set_up_logs
 from watcher.parse import ParseError
 from watcher.sources import FILE, read_sources
@@ -38,7 +39,9 @@ def add(
     own = same_address(best.address)
     if known := [spec.name for spec in have if same_address(spec.address) == own]:
         raise UsageError(f"{best.address}: the desk watches it already, as {known[0]}")
-    feed = Subscription(title=name or best.title or address, url=best.address, language=best.lang)
+    feed = Subscription(
+        title=name or best.title or host_of(best.address), url=best.address, language=best.lang
+    )
     chosen = free_name(feed, {spec.name for spec in have})
     if name and chosen != name:
         raise UsageError(f"the name `{name}` is taken, or not one of a-z, 0-9 and -")
@@ -65,9 +68,10 @@ def _tell(
 ) -> None:
     verb = "would add" if dry else "added"
     out().print(f"{verb} {name}: {escape(best.address)}", soft_wrap=True)
-    out().print(f"{escape(best.title)}: {len(best.entries)} entries now, the latest:")
+    count = f"{len(best.entries)} {'entry' if len(best.entries) == 1 else 'entries'}"
+    out().print(f"{escape(best.title or name)}: {count} now, the latest:")
     for entry in best.entries[:_SHOWN]:
-        line = f"  {moment(entry.published)}  {entry.title or entry.url}"
+        line = f"  {moment(entry.dated)}  {entry.title or entry.url}"
         out().print(escape(line), soft_wrap=True)
     said = ", ".join(f"{rule} {count}" for rule, count in matched.items())
     out().print(

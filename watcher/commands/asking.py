@@ -79,7 +79,7 @@ async def _check(folder: Path, names: list[str]) -> list[Checked]:
                 except (FetchError, ParseError) as error:
                     return Checked(source=spec.name, error=str(error))
                 read[spec.name] = gathered.moved_to or spec.address
-                dates = [entry.published for entry in gathered.entries if entry.published]
+                dates = [entry.dated for entry in gathered.entries if entry.dated]
                 return Checked(
                     source=spec.name,
                     entries=len(gathered.entries),
