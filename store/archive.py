@@ -460,11 +460,14 @@ def match_counts(session: Session) -> dict[str, tuple[int, datetime | None]]:
 
 
 def entries(session: Session, since: datetime, after: str, limit: int) -> tuple[Stored, ...]:
-    """Return a page of the entries seen since then, by id; the next begins *after* the last id."""
+    """Return a page of the entries published since then, by id; the next begins *after* the last id.
+
+    One that says no date came out when it was seen.
+    """
     rows = session.exec(
         select(EntryRow, RevisionRow)
         .join(RevisionRow, SHOWN)
-        .where(EntryRow.seen_at >= since, EntryRow.id > after)
+        .where(_came_out(since), EntryRow.id > after)
         .order_by(EntryRow.id)
         .limit(limit)
     ).all()
@@ -480,6 +483,10 @@ def entries(session: Session, since: datetime, after: str, limit: int) -> tuple[
     )
 
 
+def _came_out(since: datetime) -> sa.ColumnElement[bool]:
+    return func.coalesce(EntryRow.published, EntryRow.seen_at) >= since
+
+
 def count_matches(session: Session, since: datetime) -> int:
     """Return how many matches were found since then."""
     return session.exec(
@@ -488,5 +495,5 @@ def count_matches(session: Session, since: datetime) -> int:
 
 
 def count_entries(session: Session, since: datetime) -> int:
-    """Return how many entries were seen since then."""
-    return session.exec(select(func.count()).where(EntryRow.seen_at >= since)).one()
+    """Return how many entries were published since then, or seen where they say no date."""
+    return session.exec(select(func.count()).select_from(EntryRow).where(_came_out(since))).one()

@@ -465,12 +465,15 @@ class Database:
             return archive.match_counts(session)
 
     def entries(self, since: datetime, after: str = "", limit: int = 500) -> tuple[Stored, ...]:
-        """Return a page of the entries seen since then, by id; the next begins *after* the last id."""
+        """Return a page of the entries published since then, by id; the next begins *after* the last id.
+
+        One that says no date came out when it was seen.
+        """
         with self._engine.reading() as session:
             return archive.entries(session, since, after, limit)
 
     def count_entries(self, since: datetime) -> int:
-        """Return how many entries were seen since then."""
+        """Return how many entries were published since then, or seen where they say no date."""
         with self._engine.reading() as session:
             return archive.count_entries(session, since)
 

@@ -566,6 +566,16 @@ def test_entries_are_paged_without_loss_or_repetition(database: Database) -> Non
     assert (database.count_entries(NOON), database.count_entries(NOON + MINUTE)) == (7, 0)
 
 
+def test_entries_are_found_by_when_they_came_out_or_were_seen_where_they_say_no_date(
+    database: Database,
+) -> None:
+    dates = {"old": NOON - 9 * MINUTE, "new": NOON - MINUTE, "dateless": None}
+    committed(database, *(judged(an_entry(key, published=dates[key])) for key in dates))
+    found = database.entries(NOON - 2 * MINUTE)
+    assert {one.entry.key for one in found} == {"new", "dateless"}
+    assert database.count_entries(NOON - 2 * MINUTE) == 2
+
+
 def test_a_delivery_is_frozen_with_the_number_of_its_match(database: Database) -> None:
     first, second = judged(an_entry("a"), a_match()), judged(an_entry("b"), a_match())
     committed(database, first, second, deliveries=(owed(first), owed(second)))

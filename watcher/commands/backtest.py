@@ -120,7 +120,7 @@ def _git(folder: Path, revision: str, *arguments: str) -> bytes:
 def _write_report(
     tallies: Mapping[str, Tally], total: int, since: str, against: str | None
 ) -> None:
-    out().print(f"{total} entries that came in during the last {since}")
+    out().print(f"{total} entries that came out during the last {since}")
     for tally in tallies.values():
         changed = f"  [green]+{tally.gained}[/] [red]-{tally.lost}[/]" if against else ""
         word = "match" if tally.count == 1 else "matches"
@@ -157,7 +157,7 @@ def _headline(hit: Hit) -> str:
 def _write_markdown(
     tallies: Mapping[str, Tally], total: int, since: str, against: str | None
 ) -> None:
-    lines = [f"**Backtest** over {total} entries that came in during the last {since}"]
+    lines = [f"**Backtest** over {total} entries that came out during the last {since}"]
     lines[0] += f", against `{against}`." if against else "."
     lines += ["", "| rule | matches | gained | lost |", "|---|---:|---:|---:|"]
     lines += [f"| {t.rule} | {t.count} | +{t.gained} | -{t.lost} |" for t in tallies.values()]
