@@ -60,6 +60,24 @@ def backtest(
     return tallies
 
 
+def merged(parts: Iterable[Mapping[str, Tally]]) -> Mapping[str, Tally]:
+    """Return as one what backtest() said of each part of the entries, in their order."""
+    whole: dict[str, Tally] = {}
+    for name, tally in (item for part in parts for item in part.items()):
+        into = whole.setdefault(name, Tally(rule=name))
+        into.count += tally.count
+        into.days += tally.days
+        into.gained += tally.gained
+        into.lost += tally.lost
+        for kept, more in (
+            (into.hits, tally.hits),
+            (into.gains, tally.gains),
+            (into.losses, tally.losses),
+        ):
+            kept.extend(more[: SHOWN - len(kept)])
+    return whole
+
+
 def _count(tally: Tally, hit: Hit) -> None:
     tally.count += 1
     tally.days[(hit.stored.entry.published or hit.stored.seen_at).date()] += 1

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from rules import RuleSet
 from store import Stored, entry_id
 from tests.builders import NOON, a_rule, an_entry
-from watcher.backtest import SHOWN, backtest
+from watcher.backtest import SHOWN, backtest, merged
 
 
 def stored(key: str, text: str, days: int = 0, **changed) -> Stored:
@@ -44,6 +44,14 @@ def test_an_edit_shows_what_it_gains_and_what_it_loses() -> None:
 def test_a_new_rule_gains_everything_and_a_removed_one_loses_everything() -> None:
     tallies = backtest(ENTRIES, RuleSet([a_rule("new", "cupos")]), RuleSet([a_rule()]))
     assert (tallies["new"].gained, tallies["law-32108"].lost) == (2, 3)
+
+
+def test_what_parts_of_the_entries_say_is_what_all_say() -> None:
+    many = [stored(str(number), "Ley 32108", number % 3) for number in range(3 * SHOWN)]
+    rules, against = RuleSet([a_rule()]), RuleSet([a_rule("old", "ley")])
+    parts = [many[:4], [], many[4:25], many[25:]]
+    said = [backtest(part, rules, against) for part in parts]
+    assert merged(said) == backtest(many, rules, against)
 
 
 def test_all_hits_are_counted_and_some_are_kept() -> None:

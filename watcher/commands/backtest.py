@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,10 +14,10 @@ from pydantic_core import PydanticCustomError
 from rich.markup import escape
 
 from feeds.highlight import Segment, excerpts
-from rules import RuleSet
+from rules import Rule, RuleSet
 from store import Stored
 from store.database import Database
-from watcher.backtest import Hit, Tally, backtest
+from watcher.backtest import Hit, Tally, backtest, merged
 from watcher.clock import utc_now
 from watcher.commands.errors import UsageError
 from watcher.commands.output import highlighted, moment, out, places, progress, write_json
@@ -26,6 +28,8 @@ from watcher.settings import FILE as SETTINGS
 from watcher.settings import read_settings
 
 _EXCERPTS = 2
+_MANY = 5_000
+"""From so many entries on, child processes are worth their start."""
 _WIDEST = 40
 _MARKED = str.maketrans({"*": r"\*", "_": r"\_", "`": r"\`", "[": r"\[", "<": "&lt;", "|": r"\|"})
 
@@ -52,11 +56,15 @@ def command(
         other = RuleSet(other.rules[name] for name in names if name in other.rules)
     start = utc_now() - _length(since)
     # The settings alone: rules that cannot be used by the desk are what is being tried.
-    database = Database.open(read_settings(folder, shown(folder / SETTINGS), os.environ).store_url)
+    store = read_settings(folder, shown(folder / SETTINGS), os.environ).store_url
+    database = Database.open(store)
     try:
         total = database.count_entries(start)
-        entries = progress(_entries(database, start), "asking", total)
-        tallies = backtest(entries, asked, other)
+        if total < _MANY:
+            entries = progress(_entries(database, start), "asking", total)
+            tallies = backtest(entries, asked, other)
+        else:
+            tallies = _by_children(store, start, asked, other)
     finally:
         database.close()
     if json:
@@ -76,11 +84,50 @@ def _length(since: str) -> timedelta:
         raise UsageError(f"--since {since}: {error.message()}; write 30d, 12h or 90m") from error
 
 
-def _entries(database: Database, start: datetime) -> Iterator[Stored]:
-    after = ""
+def _entries(
+    database: Database, start: datetime, after: str = "", until: str = "~"
+) -> Iterator[Stored]:
+    """Yield the entries from then on whose ids stand behind *after* and before *until*."""
     while page := database.entries(start, after):
-        yield from page
+        yield from (stored for stored in page if stored.id < until)
         after = page[-1].id
+        if after >= until:
+            return
+
+
+def _by_children(
+    store: str, start: datetime, asked: RuleSet, other: RuleSet | None
+) -> Mapping[str, Tally]:
+    """Return what backtest() does, a share of the entries after another asked on each processor."""
+    rules = (tuple(asked.rules.values()), tuple(other.rules.values()) if other else None)
+    ends = [*map("{:x}".format, range(1, 16)), "~"]
+    shares = zip(["", *ends], ends, strict=False)
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(os.cpu_count(), _Share.prepare, (store, start, *rules)) as pool:
+        return merged(progress(pool.imap(_Share.asked, shares), "asking", len(ends)))
+
+
+class _Share:
+    """What a child process asks, and whom: prepared once in each."""
+
+    database: Database
+    start: datetime
+    rules: RuleSet
+    against: RuleSet | None
+
+    @classmethod
+    def prepare(
+        cls, store: str, start: datetime, rules: Sequence[Rule], against: Sequence[Rule] | None
+    ) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its children
+        cls.database, cls.start = Database.open(store), start
+        cls.rules = RuleSet(rules)
+        cls.against = None if against is None else RuleSet(against)
+
+    @classmethod
+    def asked(cls, share: tuple[str, str]) -> Mapping[str, Tally]:
+        entries = _entries(cls.database, cls.start, *share)
+        return backtest(entries, cls.rules, cls.against)
 
 
 def _other(folder: Path, against: str) -> RuleSet:
