@@ -134,7 +134,9 @@ class _Sorter:
     def _members(self, rows: Sequence[DeliveryRow]) -> tuple[tuple[str, Mapping[str, Any]], ...]:
         """Return what waited, with the outlets that joined each story meanwhile."""
         found = []
-        elsewhere = stories.elsewhere(self._session, [row.match for row in rows if row.match])
+        matches = {row.match for row in rows if row.match}
+        copies = stories.stories_of(self._session, matches)
+        elsewhere = stories.elsewhere(self._session, matches, copies)
         for row in rows:
             event = json.loads(row.body)
             if row.match:

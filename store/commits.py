@@ -58,7 +58,8 @@ def _owe(
     wanted = stories.untold(session, owed, said.copies)
     if not wanted:
         return frozenset()
-    elsewhere = stories.elsewhere(session, [one.match for one in wanted if one.match])
+    matches = {one.match for one in wanted if one.match}
+    elsewhere = stories.elsewhere(session, matches, said.copies)
     told = _told(said.numbers, elsewhere)
     stored = outbox.owe(session, wanted, told, now)
     raised = escalation.raised(session, [one for one in wanted if one.when], now)

@@ -7,7 +7,7 @@ both tell.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -106,21 +106,33 @@ def untold(session: Session, owed: Sequence[Owed], copies: Mapping[str, str]) ->
     return found
 
 
-def elsewhere(session: Session, matches: Collection[str]) -> dict[str, list[Outlet]]:
-    """Return where else the story of each of *matches*, by id, stands now, the first first."""
-    copies: dict[str, CopyRow] = {}
-    for some in values.batches(sorted(set(matches))):
-        rows = session.exec(select(CopyRow).where(col(CopyRow.id).in_(some)))
-        copies.update((row.id, row) for row in rows)
-    leads = {match: copies[match].match if match in copies else match for match in matches}
+def elsewhere(
+    session: Session, matches: Collection[str], copies: Mapping[str, str]
+) -> dict[str, list[Outlet]]:
+    """Return where else the story of each of *matches*, by id, stands now, the first first.
+
+    *copies* lead from those that are copies to their stories'.
+    """
+    leads = {match: copies.get(match, match) for match in matches}
     joined = archive.copies_of(session, sorted(set(leads.values())))
-    firsts = archive.first_of(session, sorted({copy.match for copy in copies.values()}))
+    copied = [match for match, lead in leads.items() if match != lead]
+    firsts = archive.first_of(session, sorted({leads[match] for match in copied}))
+    own = {row.id: row.entry for row in _copies(session, copied)}
     found = {}
     for match, lead in leads.items():
-        own = copies.get(match)
-        members = [*([firsts[lead]] if own else []), *joined.get(lead, ())]
-        found[match] = [one for one in members if own is None or one.entry_id != own.entry]
+        members = [*([firsts[lead]] if match in own else []), *joined.get(lead, ())]
+        found[match] = [one for one in members if one.entry_id != own.get(match)]
     return found
+
+
+def stories_of(session: Session, matches: Collection[str]) -> dict[str, str]:
+    """Return the matches that tell the stories of those of *matches* that are copies, by id."""
+    return {row.id: row.match for row in _copies(session, matches)}
+
+
+def _copies(session: Session, matches: Collection[str]) -> Iterator[CopyRow]:
+    for some in values.batches(sorted(matches)):
+        yield from session.exec(select(CopyRow).where(col(CopyRow.id).in_(some)))
 
 
 def _told(session: Session, lead: str) -> set[str]:

@@ -195,15 +195,21 @@ def test_a_digest_names_the_outlets_that_joined_a_story_while_it_waited(
     ids = owe(database, "first", now=NOON + MINUTE, story=story)
     other = owe(database, "other", now=NOON + 2 * MINUTE)
     assert sent(database, NOON + 2 * MINUTE, DAILY) == []
-    for later, source in ((3, "andina"), (4, "rpp")):
-        owe(database, source, now=NOON + later * MINUTE, source=source, story=story)
-        assert sent(database, NOON + later * MINUTE, DAILY) == []
+    for later, source, endpoint in ((3, "andina", "chief"), (4, "rpp", "newsroom")):
+        now = NOON + later * MINUTE
+        owe(database, source, now=now, source=source, story=story, endpoint=endpoint)
+        assert sent(database, now, DAILY, endpoint) == []
 
-    # then the digest tells it once and names them, as its message does
+    # then the digest tells it once and names them
     (digest,) = sent(database, NOON + 24 * HOUR, DAILY)
     assert named(digest) == ids + other
     told = [one["data"]["outlets"] for one in event(digest)["data"]["events"]]
     assert [[one["name"] for one in some] for some in told] == [["andina", "rpp"], []]
+    # as does that of whoever was told of the story by a copy
+    (copied,) = sent(database, NOON + 24 * HOUR, DAILY, "chief")
+    (told,) = event(copied)["data"]["events"]
+    assert [one["name"] for one in told["data"]["outlets"]] == ["green-left", "rpp"]
+    # and so does its message
     digest_event = event(digest)
     for one in digest_event["data"]["events"]:
         one["data"]["rule"]["title"] = "Law"
