@@ -46,7 +46,7 @@ class Reading:
         self._written_author = False
         self._tags: list[list[str | None]] = []
         self._made: struct_time | None = None
-        for name, value in element.attrib.items():
+        for name, value in element.items():
             if name == ABOUT:
                 self.item.id = value
             else:
@@ -109,7 +109,7 @@ class Reading:
 
     def _link(self, element: etree._Element) -> None:
         sure(len(element) == 0)
-        if not element.attrib:
+        if not element.keys():
             address = address_of(text_of(element))
             sure(not _REFERENCE.search(address))
             self.item.link = address
@@ -122,8 +122,8 @@ class Reading:
 
     def _guid(self, element: etree._Element) -> None:
         permalink = "true"
-        for name, value in element.attrib.items():
-            sure(name.lower() == "ispermalink" and len(element.attrib) == 1)
+        for name, value in element.items():
+            sure(name.lower() == "ispermalink" and len(element.keys()) == 1)
             permalink = value
         text = text_of(element)
         if permalink == "true":
@@ -154,10 +154,10 @@ class Reading:
         self._authors.append(text_of(names[0]))
 
     def _category(self, element: etree._Element) -> None:
-        given = {name.lower(): value for name, value in element.attrib.items()}
-        term = given.get("term")
-        scheme = given.get("scheme", given.get("domain"))
-        self._tag(term, scheme, given.get("label"))
+        if attributes := element.items():
+            given = {name.lower(): value for name, value in attributes}
+            scheme = given.get("scheme", given.get("domain"))
+            self._tag(given.get("term"), scheme, given.get("label"))
         text = text_of(element)
         if not text:
             return
