@@ -300,15 +300,18 @@ class Database:
         with self._engine.writing() as session:
             hubs.sync(session, addresses, topics)
 
-    def owe_changes(self, topics: Mapping[str, Sequence[str]], now: datetime) -> tuple[str, ...]:
+    def owe_changes(
+        self, topics: Mapping[str, Sequence[str]], now: datetime, *, is_open: bool
+    ) -> tuple[str, ...]:
         """Owe each subscriber the feed that changed; return the endpoints that are owed something.
 
-        *topics* are the rules of each feed that is published.
+        *topics* are the rules of each feed that is published; *is_open* tells whether we
+        have a hub of our own.
         """
         if not self.hub_subscribers():
             return ()
         with self._engine.writing() as session:
-            return hubs.owe_changes(session, topics, now)
+            return hubs.owe_changes(session, topics, now, is_open=is_open)
 
     # polls
 

@@ -140,18 +140,20 @@ def sync(session: Session, addresses: Sequence[str], topics: Mapping[str, Sequen
 
 
 def owe_changes(
-    session: Session, topics: Mapping[str, Sequence[str]], now: datetime
+    session: Session, topics: Mapping[str, Sequence[str]], now: datetime, *, is_open: bool
 ) -> tuple[str, ...]:
     """Owe each subscriber the feed that changed; return the endpoints that are owed something.
 
-    *topics* are the rules of each feed. A subscriber whose lease has ended is
-    forgotten, and so is one whose feed is published no more, which is to be told that.
+    *topics* are the rules of each feed; *is_open* tells whether we have a hub of our own. A subscriber
+    whose lease has ended is forgotten, and so is one whose feed is pushed no more, which
+    is to be told that.
     """
     versions: dict[str, int] = {}
     rung = []
     for row in session.exec(select(HubSubscriberRow)).all():
         is_over = _is_over(session, row, now)
-        if is_over or row.topic not in topics:
+        is_pushed = row.topic in topics and (is_open or row.is_hub)
+        if is_over or not is_pushed:
             if not is_over and not row.is_hub:
                 _deny(session, row, now)
             _end(session, row)

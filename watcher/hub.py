@@ -78,7 +78,7 @@ class Hub:
     async def confirm(self, identity: str) -> None:
         """Ask the callback of a request whether it was meant; the handler of the job `confirm`.
 
-        One whose feed is published no more is told so instead (section 5.2).
+        One whose feed is pushed no more is told so instead (section 5.2).
         """
         now = self._clock()
         request = await self._bridge(self._database.hub_request, identity)
@@ -102,7 +102,9 @@ class Hub:
     async def owe_changes(self) -> None:
         """Owe each subscriber the feed that changed; the handler of the job `publish`."""
         published = topics(self._catalogue)
-        for name in await self._bridge(self._database.owe_changes, published, self._clock()):
+        is_open = self._desk().settings.values.hub.own
+        owe = self._database.owe_changes
+        for name in await self._bridge(owe, published, self._clock(), is_open=is_open):
             await self._ring("drain", name)
 
     async def sync(self) -> None:
@@ -137,7 +139,7 @@ class Hub:
             "hub.topic": f"{self._catalogue.site.base_url}/{request.topic}",
         }
         if request.mode == "denied":
-            asked["hub.reason"] = "the feed is published no more"
+            asked["hub.reason"] = "the feed is pushed no more"
         else:
             asked["hub.challenge"] = request.challenge
         if request.mode == "subscribe":

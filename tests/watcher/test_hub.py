@@ -310,16 +310,17 @@ async def test_nobody_is_pushed_what_is_private(tmp_path: Path) -> None:
         assert not any(b"one: la Ley" in one.body for one in pushes(server))
 
 
+@pytest.mark.parametrize("later", [PRIVATE, "allow_private = true\nown = false"])
 @in_loop
-async def test_who_subscribed_before_a_feed_became_private_is_pushed_nothing_more(
-    tmp_path: Path,
+async def test_who_subscribed_before_a_feed_was_private_or_the_hub_closed_is_pushed_nothing_more(
+    tmp_path: Path, later: str
 ) -> None:
     async with serving(confirming) as server:
         async with a_desk(tmp_path) as desk:
             await desk.ask(f"{server.url}/told")
             await desk.find("one")
         assert len(pushes(server)) == 1
-        async with a_desk(tmp_path, PRIVATE) as desk:
+        async with a_desk(tmp_path, later) as desk:
             await desk.find("two")
             assert desk.app.database.hub_subscribers() == ()
             # but is told that there is nothing more, once
@@ -333,7 +334,7 @@ async def test_who_subscribed_before_a_feed_became_private_is_pushed_nothing_mor
         assert denied == {
             "hub.mode": ["denied"],
             "hub.topic": [f"{desk.base}/{TOPIC}"],
-            "hub.reason": ["the feed is published no more"],
+            "hub.reason": ["the feed is pushed no more"],
         }
 
 
