@@ -55,7 +55,11 @@ class Reading:
     def read(self, element: etree._Element) -> Item:
         """Return the whole entry."""
         for inner in element:
-            self._hear(inner, 1)
+            name = called(inner.tag)
+            if name:
+                self._HEARD[name](self, inner)
+            else:
+                childless(inner)
         item = self.item
         item.contents, item.authors = self._contents, self._authors
         item.tags = [tag[0] for tag in self._tags]
@@ -64,14 +68,12 @@ class Reading:
         item.published = item.published or self._made
         return item
 
-    def _hear(self, element: etree._Element, depth: int) -> None:
+    def _hear_inside(self, element: etree._Element, depth: int) -> None:
         name = called(element.tag)
-        if name == "":
-            childless(element)
-        elif depth == 1:
-            self._HEARD[name](self, element)
-        else:
+        if name:
             self._HEARD_INSIDE[name](self, element, depth)
+        else:
+            childless(element)
 
     def _title(self, element: etree._Element) -> None:
         self._media_title(element)
@@ -197,7 +199,7 @@ class Reading:
 
     def _media(self, element: etree._Element, depth: int = 1) -> None:
         for inner in element:
-            self._hear(inner, depth + 1)
+            self._hear_inside(inner, depth + 1)
 
     def _nothing(self, element: etree._Element, _: int = 1) -> None:
         childless(element)
