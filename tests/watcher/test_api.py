@@ -91,8 +91,24 @@ async def test_what_cannot_be_taken_in_is_refused_whole_with_its_reason(
     async with at_work(write_desk(tmp_path)) as app:
         refused = Caller(app).post([LAW, body] if isinstance(body, dict) else body)
         assert refused.status_code == 422
-        assert refused.json()["detail"]
+        (first, *_) = refused.json()["detail"]
+        if isinstance(body, dict) and "source" not in body:
+            assert first["loc"][:2] == ["body", 1]
         assert titles(app) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[{]", b'{"title": "caf\xe9"}', b'[{"title": "caf\xe9"}]', b"[" * 99_999, b"NaN"],
+)
+@in_loop
+async def test_what_is_no_json_is_refused_and_says_so(tmp_path: Path, body: bytes) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    async with at_work(write_desk(tmp_path)) as app:
+        refused = Caller(app).client.post("/api/v1/entries", content=body, headers=headers)
+    assert refused.status_code == 422
+    (fault,) = refused.json()["detail"]
+    assert fault["loc"][0] == "body"
 
 
 @in_loop
@@ -106,6 +122,10 @@ async def test_the_api_describes_itself(tmp_path: Path) -> None:
             "/api/v1/matches",
             "/api/v1/matches/{match}",
         }
+        taken = described["paths"]["/api/v1/entries"]["post"]["requestBody"]["content"]
+        one, several = taken["application/json"]["schema"]["anyOf"]
+        assert one == several["items"] == {"$ref": "#/components/schemas/NewEntry"}
+        assert "NewEntry" in described["components"]["schemas"]
         assert TestClient(web(app)).get("/docs").status_code == 200
 
 
