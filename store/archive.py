@@ -464,27 +464,37 @@ def entries(session: Session, since: datetime, after: str, limit: int) -> tuple[
 
     One that says no date came out when it was seen.
     """
-    rows = session.exec(
-        select(EntryRow, RevisionRow)
-        .join(RevisionRow, SHOWN)
-        .where(_came_out(since), EntryRow.id > after)
-        .order_by(EntryRow.id)
-        .limit(limit)
-    ).all()
-    matched = _matched(session, [row.id for row, _ in rows])
+    asked = {"since": since, "after": after, "most": limit}
+    rows: Sequence[Any] = session.connection().execute(_PAGE, asked).all()
+    matched = _matched(session, [row.id for row in rows])
     return tuple(
         Stored(
             id=row.id,
-            entry=values.entry(row, texts),
+            entry=values.entry(row, row),
             seen_at=row.seen_at,
             matched=matched.get(row.id, {}),
         )
-        for row, texts in rows
+        for row in rows
     )
 
 
-def _came_out(since: datetime) -> sa.ColumnElement[bool]:
+def _came_out(since: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
     return func.coalesce(EntryRow.published, EntryRow.seen_at) >= since
+
+
+_PAGE = (
+    sa.select(
+        *map(col, (EntryRow.id, EntryRow.seen_at, EntryRow.key, EntryRow.source, EntryRow.url)),
+        *map(col, (RevisionRow.title, RevisionRow.summary, RevisionRow.text)),
+        *map(col, (EntryRow.authors, EntryRow.tags, EntryRow.lang)),
+        *map(col, (EntryRow.published, EntryRow.updated, EntryRow.outlet)),
+    )
+    .join(RevisionRow, SHOWN)
+    .where(_came_out(bindparam("since")), col(EntryRow.id) > bindparam("after"))
+    .order_by(col(EntryRow.id))
+    .limit(bindparam("most"))
+)
+"""What a page of entries is, asked for past the mapper of objects, which takes twice as long."""
 
 
 def count_matches(session: Session, since: datetime) -> int:
