@@ -293,6 +293,24 @@ def test_a_rules_tree_shows_what_held(desk: Path) -> None:
     assert json.loads(as_json.stdout)["held"] is True
 
 
+def test_of_a_long_query_the_tree_tells_what_held_or_came_near(desk: Path) -> None:
+    names = " OR ".join(f"nombre{number}" for number in range(99))
+    query = f"({names} OR perú NEAR/1 violencia OR extorsión) NOT ({names})"
+    (desk / "rules" / "long.yaml").write_text(
+        f"version: 1\nrules:\n  - id: long\n    title: Larga\n    query: {query}\n", "utf-8"
+    )
+    held = run(desk, "explain", "long", str(desk / "articles" / "a.txt"))
+    assert held.returncode == 0
+    assert "EXTORSIÓN" in held.stdout
+    assert "100 more: nombre0, nombre1" in held.stdout
+    (desk / "near.txt").write_text("Nota\n\nEn el Perú crece la violencia", "utf-8")
+    missed = run(desk, "explain", "long", str(desk / "near.txt"))
+    assert missed.returncode == 1
+    assert "distance 3, allowed 1" in missed.stdout
+    assert "nombre98" not in held.stdout + missed.stdout
+    assert max(len(done.stdout.splitlines()) for done in (held, missed)) < 20
+
+
 def test_the_sources_are_listed_with_their_health(desk: Path) -> None:
     run(desk, "poll", "--all")
     listed = {one["name"]: one for one in json.loads(run(desk, "sources", "list", "--json").stdout)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,11 @@ from watcher.models import did_you_mean
 from watcher.parse import ParseError, parse_article
 from watcher.parse.articles import SUFFIXES
 from watcher.parse.fields import iso_instant
+
+_MANY = 8
+"""Of so many parts of a query, each has a line of its own in its tree; of more, those that tell."""
+
+_LONG = 160
 
 
 def match(desk: Path | None, files: list[Path], where: Path | None) -> None:
@@ -239,11 +244,43 @@ def _as_tree(verdict: Explained, tree: Tree) -> Tree:
     )
     note = " — ".join(filter(None, (quotes if not verdict.children else "", verdict.note)))
     branch = tree.add(
-        f"{mark} {escape(verdict.label)}" + (f"  [dim]{escape(note)}[/]" if note else "")
+        f"{mark} {escape(_short(verdict.label))}" + (f"  [dim]{escape(note)}[/]" if note else "")
     )
-    for child in verdict.children:
+    told, left_out = _told(verdict)
+    for child in told:
         _as_tree(child, branch)
+    if left_out:
+        count = f"{len(left_out)} more: " if verdict.label == "OR" else ""
+        words = f"{count}{', '.join(part.label for part in left_out)}"
+        branch.add(f"[dim]{escape(_short(words))}[/]")
     return tree
+
+
+def _told(verdict: Explained) -> tuple[Sequence[Explained], Sequence[Explained]]:
+    """Return the parts that are worth a line each, and the others.
+
+    Of many ways to hold, those are that did, or came near where none did; of what was
+    not to hold and did not, nothing is.
+    """
+    parts = verdict.children
+    if verdict.label == "NOT" and verdict.held:
+        return (), parts
+    if verdict.label != "OR" or len(parts) <= _MANY:
+        return parts, ()
+    ranked = sorted(parts, key=lambda part: (not part.held, not _is_near(part)))
+    telling = sum(part.held if verdict.held else _is_near(part) for part in parts)
+    return ranked[: min(telling, _MANY)], ranked[min(telling, _MANY) :]
+
+
+def _is_near(part: Explained) -> bool:
+    """Tell whether something of *part* held, though it did not, or says what it lacked."""
+    return bool(part.note) or any(
+        (child.held and part.label != "NOT") or _is_near(child) for child in part.children
+    )
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONG else f"{label[:_LONG]} …"
 
 
 def _as_json(verdict: Explained) -> Mapping[str, object]:
